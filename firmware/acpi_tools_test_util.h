@@ -1,0 +1,52 @@
+// Runs iasl and acpiexec in a folder of its own for each test.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tidevm::firmware {
+
+class AcpiToolsTest : public testing::Test {
+ protected:
+  struct Output {
+    int exit_code = -1;
+    std::string text;  // standard output and standard error
+  };
+
+  void SetUp() override;
+  void TearDown() override;
+
+  void WriteFile(const std::string& name, std::string_view content) const;
+  void WriteFile(const std::string& name, std::span<const std::byte> content) const;
+  std::string ReadFile(const std::string& name) const;
+
+  Output Iasl(const std::string& arguments) const;
+  /// What acpiexec prints from the first evaluation on, for commands separated by ';'. Fails the
+  /// test on an exit code, on AE_ in the output (a missing method still exits 0), on a time-out.
+  std::string AcpiExec(const std::string& options, const std::string& commands,
+                       const std::string& table) const;
+
+  /// DSDT.aml and the other tables of a machine with `max` CPUs, one of them there at boot.
+  void WriteTables(std::uint32_t max) const;
+
+ private:
+  Output Run(const std::string& command) const;
+
+  std::filesystem::path folder_;
+};
+
+/// The I/O port accesses in the output of acpiexec -x 0x1800, as "W4 0cd8 1" or "R1 0cdc 0":
+/// direction and width, port, value, in hexadecimal.
+std::vector<std::string> PortAccesses(const std::string& trace);
+
+/// The groups of every match of `pattern`, joined by blanks.
+std::vector<std::string> Matches(const std::string& text, const std::string& pattern);
+
+}  // namespace tidevm::firmware
