@@ -1,0 +1,84 @@
+#include "vmm/devices/serial_backend.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <string>
+
+namespace tidevm::devices {
+namespace {
+
+constexpr std::string_view kFilePrefix = "file:";
+
+}  // namespace
+
+Result<SerialBackend> SerialBackend::Open(std::string_view spec) {
+  if (spec == "stdio") {
+    std::signal(SIGPIPE, SIG_IGN);
+    return FromDescriptors(STDIN_FILENO, STDOUT_FILENO);
+  }
+  if (spec == "null") {
+    return SerialBackend();
+  }
+  if (spec.starts_with(kFilePrefix) && spec.size() > kFilePrefix.size()) {
+    auto file = HostStream::OpenFile(std::string(spec.substr(kFilePrefix.size())));
+    if (!file) {
+      return Chain(std::move(file.error()), "serial port");
+    }
+    SerialBackend backend;
+    backend.output_ = std::move(*file);
+    return backend;
+  }
+  return Fail(ErrorCode::kInvalidArgument,
+              "serial port: \"{}\" is none of stdio, null and file:PATH", spec);
+}
+
+SerialBackend SerialBackend::FromDescriptors(int input, int output) {
+  SerialBackend backend;
+  if (auto stream = HostStream::From(input, HostStream::Direction::kRead)) {
+    backend.input_ = std::move(*stream);
+  }
+  if (auto stream = HostStream::From(output, HostStream::Direction::kWrite)) {
+    backend.output_ = std::move(*stream);
+  } else {
+    spdlog::warn("the guest's serial output is thrown away: {}", stream.error().message);
+  }
+  return backend;
+}
+
+std::size_t SerialBackend::Read(std::span<std::byte> data) {
+  if (!input_) {
+    return 0;
+  }
+  const HostStream::Transfer transfer = input_->Read(data);
+  if (transfer.end || transfer.error != 0) {
+    input_.reset();
+  }
+  return transfer.count;
+}
+
+std::size_t SerialBackend::Write(std::span<const std::byte> data) {
+  if (!output_) {
+    return data.size();
+  }
+  const HostStream::Transfer transfer = output_->Write(data);
+  if (transfer.error == 0) {
+    return transfer.count;
+  }
+  spdlog::warn("the guest's serial output is thrown away from now on: {}",
+               std::strerror(transfer.error));
+  output_.reset();
+  return data.size();
+}
+
+void SerialBackend::WaitWritable(std::chrono::milliseconds timeout) const {
+  if (output_fd() >= 0) {
+    pollfd ready{.fd = output_fd(), .events = POLLOUT, .revents = 0};
+    ::poll(&ready, 1, static_cast<int>(timeout.count()));
+  }
+}
+
+}  // namespace tidevm::devices
