@@ -1,0 +1,144 @@
+// The host's side of hotplug: which vCPUs are wanted, and the operations that lead there.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tidevm/cpu_set.h"
+#include "tidevm/ids.h"
+#include "tidevm/result.h"
+#include "vmm/hotplug/cpu_register_block.h"
+#include "vmm/hotplug/intent_queue.h"
+#include "vmm/hotplug/operation.h"
+#include "vmm/hotplug/operation_log.h"
+#include "vmm/vcpu/vcpu.h"
+#include "vmm/vcpu/vcpu_observer.h"
+
+namespace tidevm::hotplug {
+
+/// What the guest said through _OST.
+struct OstReport {
+  std::uint32_t event = 0;
+  std::uint32_t status = 0;
+};
+
+/// What the controller tells the machine. Machine thread; must not call back into the controller.
+class HotplugListener {
+ public:
+  HotplugListener() = default;
+  HotplugListener(const HotplugListener&) = delete;
+  HotplugListener& operator=(const HotplugListener&) = delete;
+  virtual ~HotplugListener() = default;
+
+  virtual void OnOperation(const Operation& operation) = 0;  // a phase, or the end
+  virtual void OnVcpuState(CpuId cpu, vcpu::VcpuState state) = 0;
+  virtual void OnOst(CpuId cpu, const std::string& device_id, OstReport report) = 0;
+  virtual void OnUnplugged(CpuId cpu, const std::string& device_id) = 0;
+  virtual void OnUnplugRefused(CpuId cpu, const std::string& device_id) = 0;
+};
+
+/// Makes the vCPUs; the machine knows KVM, CPUID and the buses.
+using VcpuFactory = std::function<Result<std::unique_ptr<vcpu::Vcpu>>(CpuId)>;
+
+/// What is known of one CPU, for clients.
+struct CpuView {
+  bool wanted = false;
+  vcpu::VcpuState state = vcpu::VcpuState::kAbsent;
+  std::optional<pid_t> thread_id;
+  std::chrono::nanoseconds cpu_time{};
+  CpuFlags flags;
+  std::optional<bool> registered;  // nullopt: the guest never said
+  std::optional<OstReport> last_ost;
+  std::string device_id;
+};
+
+/// Machine thread only. Creates, starts, ends, joins and parks vCPUs; never waits for one. At most
+/// one operation of a CPU is under way, and at most one of the other kind waits behind it.
+class HotplugController {
+ public:
+  HotplugController(CpuRegisterBlock& registers, IntentQueue& intents, VcpuFactory factory,
+                    HotplugListener& listener);
+
+  /// Start-up: CPUs 0 .. count-1, created and present.
+  Result<void> CreateBootCpus(std::uint32_t count);
+  Result<void> SetBootEntry(const vcpu::LongModeEntry& entry);
+  /// Starts every wanted vCPU that has no thread.
+  Result<void> StartAll();
+
+  /// Plugs `cpu`. kInvalidArgument: no such id. kBusy: it is plugged, or being plugged. A failure
+  /// of KVM is not an error here but the outcome of the operation.
+  Result<const Operation*> Add(CpuId cpu, std::string device_id);
+  /// Asks the guest for `cpu`. kInvalidArgument: no such id, or CPU 0. kNotFound: not plugged.
+  /// kBusy: it has been asked for already.
+  Result<const Operation*> Remove(CpuId cpu);
+  /// Starts all that leads to `wanted`; nothing where it is that already. CPU 0 must be in it.
+  Result<std::vector<const Operation*>> SetWanted(const CpuSet& wanted);
+
+  /// The intent queue's eventfd became readable.
+  void HandleIntents();
+  void HandleThreadStarted(CpuId cpu, Operation::Clock::time_point when = Operation::Clock::now());
+  void HandleThreadEnded(CpuId cpu, const vcpu::ThreadEnd& end);
+
+  /// Guest reset, first half: ends every thread. Requests are refused until FinishReset.
+  void BeginReset();
+  /// True when no vCPU has a thread.
+  bool all_stopped() const;
+  /// Guest reset, second half, with all threads gone: pending removals are complete; every other
+  /// wanted CPU is made new; the CPUs whose add is still pending stay so, and their events wait for
+  /// the new guest. Returns the set that is present from the start. Nothing runs before StartAll().
+  Result<CpuSet> FinishReset();
+
+  CpuSet wanted() const;
+  CpuView View(CpuId cpu) const;
+  const std::list<Operation>& operations() const { return log_.all(); }
+  std::uint32_t max() const { return static_cast<std::uint32_t>(slots_.size()); }
+  /// How many threads there are, and how many of them wait at the gate.
+  std::uint32_t thread_count() const;
+  std::uint32_t held_count() const;
+  /// Kicks all threads, after the gate was closed.
+  void KickAll();
+
+ private:
+  struct Slot {
+    std::unique_ptr<vcpu::Vcpu> vcpu;
+    bool wanted = false;
+    bool thread_ended = false;     // and not joined yet
+    Operation* current = nullptr;  // under way
+    Operation* queued = nullptr;   // of the other kind, begins when `current` has ended
+    std::optional<bool> registered;
+    std::optional<OstReport> last_ost;
+    std::string device_id;
+  };
+
+  Result<void> CheckRequest(CpuId cpu) const;
+  bool plugged(CpuId cpu) const;
+  void StartAdd(CpuId cpu, Operation& operation);
+  Result<void> MakeRunning(CpuId cpu, Operation& operation);
+  void Rename(CpuId cpu, std::string device_id);
+  void StartRemove(CpuId cpu, Operation& operation);
+  void CompleteCurrent(CpuId cpu, Phase last,
+                       Operation::Clock::time_point when = Operation::Clock::now());
+  void EndCurrent(CpuId cpu, Outcome outcome, std::string reason);
+  void StartQueued(CpuId cpu);
+  void BeginEject(CpuId cpu);
+  void FinishEject(CpuId cpu);
+  void Unplugged(CpuId cpu);
+  void HandleOst(const Intent& intent);
+  void NoteState(CpuId cpu);
+
+  CpuRegisterBlock& registers_;
+  IntentQueue& intents_;
+  VcpuFactory factory_;
+  HotplugListener& listener_;
+  OperationLog log_;
+  std::vector<Slot> slots_;  // by CPU id
+  bool resetting_ = false;
+};
+
+}  // namespace tidevm::hotplug

@@ -1,0 +1,278 @@
+// Every interleaving of requests, guest and threads to a fixed depth, two hot CPUs, with the
+// invariants checked after each step. States met before are not walked again.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "vmm/hotplug/hotplug_test_util.h"
+
+namespace tidevm::hotplug {
+namespace {
+
+using vcpu::VcpuState;
+
+constexpr std::size_t kDepth = 8;
+
+enum class Act {
+  kAdd,
+  kRemove,
+  kEject,
+  kOstAdded,
+  kOstAddRefused,
+  kOstRemoveRefused,
+  kThreadEnds,
+  kScan,    // for all CPUs
+  kSettle,  // the machine thread takes notice of what the guest did
+  kReset,
+};
+
+struct Step {
+  Act act = Act::kScan;
+  CpuId cpu = 0;
+};
+
+using Path = std::vector<Step>;
+
+std::string Describe(const Path& path) {
+  constexpr const char* kNames[] = {"add",           "remove", "eject", "ost-added", "ost-add-no",
+                                    "ost-remove-no", "ended",  "scan",  "settle",    "reset"};
+  std::string text;
+  for (const auto& [act, cpu] : path) {
+    text += fmt::format("{} {}; ", kNames[static_cast<std::size_t>(act)], cpu);
+  }
+  return text;
+}
+
+/// One run of the machine, from the start.
+class Model {
+ public:
+  void Do(Step step) {
+    const auto& [act, cpu] = step;
+    const bool was_present = bench_.registers.flags(cpu).present;
+    bool did_something = false;  // that the machine thread has yet to take notice of
+    const bool asked = Current(cpu) != nullptr && Current(cpu)->kind == OperationKind::kRemove;
+    switch (act) {
+      case Act::kAdd:
+        static_cast<void>(bench_.controller.Add(cpu, {}));
+        break;
+      case Act::kRemove:
+        static_cast<void>(bench_.controller.Remove(cpu));
+        break;
+      case Act::kEject:
+        bench_.guest.Eject(cpu);
+        did_something = bench_.registers.flags(cpu).present != was_present;
+        EXPECT_TRUE(asked || !did_something) << "ejected, and nobody asked";
+        break;
+      case Act::kOstAdded:
+        bench_.guest.Ost(cpu, 1, 0);
+        did_something = true;
+        break;
+      case Act::kOstAddRefused:
+        bench_.guest.Ost(cpu, 1, 1);
+        did_something = true;
+        break;
+      case Act::kOstRemoveRefused:
+        bench_.guest.Ost(cpu, 3, 0x82);
+        did_something = true;
+        break;
+      case Act::kThreadEnds:
+        bench_.controller.HandleThreadEnded(cpu, {});
+        break;
+      case Act::kScan:
+        did_something = !bench_.guest.Scan().empty();
+        break;
+      case Act::kSettle:
+        bench_.Settle();
+        break;
+      case Act::kReset:
+        bench_.ResetGuest();
+        break;
+    }
+    // What waits in the intent queue is told by what the guest did since it was last taken.
+    if (act == Act::kSettle || act == Act::kReset) {
+      unsettled_.clear();
+    } else if (did_something) {
+      unsettled_.push_back(step);
+    }
+  }
+
+  /// Whether it is worth trying: the rest is known to change nothing.
+  bool CanDo(Step step) const {
+    switch (step.act) {
+      case Act::kThreadEnds:
+        return CanEnd(step.cpu);
+      case Act::kSettle:
+        return !unsettled_.empty();
+      case Act::kOstAdded:
+      case Act::kOstAddRefused:
+      case Act::kOstRemoveRefused:
+        return !Pending(step.cpu).empty() && unsettled_.size() < 3;
+      default:
+        return true;
+    }
+  }
+
+  std::string Signature() const {
+    std::string text = Describe(unsettled_);
+    for (CpuId cpu = 1; cpu <= 2; ++cpu) {
+      const CpuView view = bench_.controller.View(cpu);
+      text +=
+          fmt::format("| {} {} {}{}{}{} {}", view.wanted, ToString(view.state),
+                      int{view.flags.present}, int{view.flags.insert_event},
+                      int{view.flags.remove_event}, int{view.flags.eject_authorised}, CanEnd(cpu));
+      for (const Operation* operation : Pending(cpu)) {
+        text += fmt::format(" {} {}", ToString(operation->kind), operation->acknowledged());
+      }
+    }
+    return text;
+  }
+
+  void CheckInvariants() const {
+    EXPECT_FALSE(bench_.controller.View(0).flags.eject_authorised);
+    EXPECT_TRUE(bench_.registers.flags(0).present);
+    bool event = false;
+    for (CpuId cpu = 1; cpu <= 2; ++cpu) {
+      const CpuFlags flags = bench_.registers.flags(cpu);
+      event = event || flags.insert_event || flags.remove_event;
+      CheckCpu(cpu);
+    }
+    EXPECT_EQ(bench_.line.high(), event);
+    for (const Operation& operation : bench_.controller.operations()) {
+      const bool explains =
+          operation.outcome != Outcome::kPending && operation.outcome != Outcome::kDone;
+      EXPECT_EQ(!operation.reason.empty(), explains);
+    }
+  }
+
+  /// A guest that answers everything, in the end.
+  void Drain() {
+    for (int round = 0; round < 6; ++round) {
+      bench_.Obey();
+      for (CpuId cpu = 1; cpu <= 2; ++cpu) {
+        const Operation* const current = Current(cpu);
+        if (current != nullptr && current->acknowledged()) {
+          bench_.Answer(cpu, current->kind == OperationKind::kAdd ? 1 : 3);
+        }
+      }
+    }
+  }
+
+  void CheckDrained() const {
+    EXPECT_EQ(bench_.pending_count(), 0U);
+    EXPECT_FALSE(bench_.line.high());
+    EXPECT_EQ(bench_.present(), bench_.with_thread());
+    CpuSet with_refused = bench_.controller.wanted();
+    for (CpuId cpu = 1; cpu <= 2; ++cpu) {
+      const CpuView view = bench_.controller.View(cpu);
+      if (!view.wanted && view.registered == false) {
+        with_refused.Insert(cpu);
+      }
+    }
+    EXPECT_EQ(bench_.with_thread(), with_refused);
+  }
+
+ private:
+  bool CanEnd(CpuId cpu) const {
+    const auto found = bench_.vcpus.find(cpu);
+    return found != bench_.vcpus.end() && found->second->stop_requested();
+  }
+
+  /// The one under way first.
+  std::vector<const Operation*> Pending(CpuId cpu) const {
+    std::vector<const Operation*> pending;
+    for (const Operation& operation : bench_.controller.operations()) {
+      if (operation.cpu == cpu && operation.pending()) {
+        pending.push_back(&operation);
+      }
+    }
+    return pending;
+  }
+
+  const Operation* Current(CpuId cpu) const {
+    const auto pending = Pending(cpu);
+    return pending.empty() ? nullptr : pending.front();
+  }
+
+  void CheckCpu(CpuId cpu) const {
+    const CpuView view = bench_.controller.View(cpu);
+    const auto pending = Pending(cpu);
+    const bool removing = !pending.empty() && pending.front()->kind == OperationKind::kRemove;
+    ASSERT_LE(pending.size(), 2U);
+    if (pending.size() == 2) {
+      EXPECT_NE(pending[0]->kind, pending[1]->kind);
+    }
+    if (!pending.empty()) {
+      EXPECT_EQ(view.wanted, pending.back()->kind == OperationKind::kAdd);
+    } else if (view.wanted) {
+      EXPECT_EQ(view.state, VcpuState::kRunning);
+      EXPECT_TRUE(view.flags.present);
+    } else if (view.flags.present) {
+      EXPECT_EQ(view.registered, std::optional(false)) << "plugged, unwanted, not refused";
+    }
+    if (view.flags.eject_authorised) {
+      EXPECT_TRUE(removing);
+    }
+    if (view.state == VcpuState::kParked || view.state == VcpuState::kAbsent) {
+      EXPECT_EQ(view.flags, CpuFlags{});
+    }
+    if (view.state == VcpuState::kUnplugRequested || view.state == VcpuState::kEjecting) {
+      EXPECT_TRUE(removing);
+    }
+    if (view.flags.remove_event) {
+      EXPECT_TRUE(view.flags.eject_authorised && view.flags.present);
+    }
+  }
+
+  TestBench bench_{3, 2};  // CPU 1 is there from the start, CPU 2 is not
+  Path unsettled_;
+};
+
+std::vector<Step> AllSteps() {
+  std::vector<Step> steps = {{Act::kScan, 0}, {Act::kSettle, 0}, {Act::kReset, 0}};
+  for (const CpuId cpu : {1U, 2U}) {
+    for (const Act act : {Act::kAdd, Act::kRemove, Act::kEject, Act::kOstAdded, Act::kOstAddRefused,
+                          Act::kOstRemoveRefused, Act::kThreadEnds}) {
+      steps.push_back({act, cpu});
+    }
+  }
+  return steps;
+}
+
+TEST(HotplugModel, EveryInterleavingKeepsTheInvariantsAndDrains) {
+  std::set<std::string> seen;
+  std::vector<Path> frontier = {{}};
+  for (std::size_t depth = 0; depth < kDepth; ++depth) {
+    std::vector<Path> next;
+    for (const Path& path : frontier) {
+      for (const Step step : AllSteps()) {
+        Model model;
+        for (const Step before : path) {
+          model.Do(before);
+        }
+        if (!model.CanDo(step)) {
+          continue;
+        }
+        model.Do(step);
+        if (!seen.insert(model.Signature()).second) {
+          continue;
+        }
+        Path longer = path;
+        longer.push_back(step);
+        model.CheckInvariants();
+        model.Drain();
+        model.CheckInvariants();
+        model.CheckDrained();
+        ASSERT_FALSE(testing::Test::HasFailure()) << Describe(longer);
+        next.push_back(std::move(longer));
+      }
+    }
+    frontier = std::move(next);
+  }
+  EXPECT_GT(seen.size(), 10000U) << "the model has lost its legs";
+}
+
+}  // namespace
+}  // namespace tidevm::hotplug

@@ -1,0 +1,73 @@
+// One request to add or remove one vCPU, with the phases that it was seen to reach.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tidevm/ids.h"
+
+namespace tidevm::hotplug {
+
+enum class OperationKind { kAdd, kRemove };
+
+/// Phases in the order in which they are reached; which kind has which is in control-plane.md.
+enum class Phase {
+  kRequested,
+  kCreated,        ///< add: pristine descriptor, new or from the park
+  kStarted,        ///< add: thread about to enter KVM_RUN
+  kNotified,       ///< event raised
+  kAcknowledged,   ///< the guest cleared the event
+  kRegistered,     ///< add: _OST success
+  kOstInProgress,  ///< remove: _OST "in progress"
+  kEjected,        ///< remove: the guest wrote the eject bit
+  kJoined,         ///< remove: thread gone
+  kParked,         ///< remove: descriptor kept for the next add
+};
+
+enum class Outcome {
+  kPending,
+  kDone,       ///< proved: registered, or joined and parked
+  kRefused,    ///< by the guest, through _OST
+  kFailed,     ///< by KVM or the host
+  kCancelled,  ///< overtaken by another request, or by a guest reset
+};
+
+std::string_view ToString(OperationKind kind);
+std::string_view ToString(Phase phase);
+std::string_view ToString(Outcome outcome);
+
+/// Plain record; the controller writes it.
+struct Operation {
+  using Clock = std::chrono::steady_clock;
+  struct Reached {
+    Phase phase = Phase::kRequested;
+    Clock::time_point when;
+  };
+
+  std::uint64_t id = 0;
+  OperationKind kind = OperationKind::kAdd;
+  CpuId cpu = 0;
+  std::string device_id;  // add: the client's name for the vCPU, or empty
+  Outcome outcome = Outcome::kPending;
+  std::string reason;            // for every outcome but kPending and kDone
+  std::vector<Reached> reached;  // in order of time; kRequested first
+  Reached latest;  // the one heard of last, which another thread may have reached earlier
+
+  bool pending() const { return outcome == Outcome::kPending; }
+  /// Whether the guest took notice since the event was last raised. Before that it answers nothing.
+  bool acknowledged() const;
+};
+
+/// An _OST status in words. ACPI 6.4, 6.3.5, as far as CPU hotplug uses it.
+std::string DescribeOst(std::uint32_t event, std::uint32_t status);
+
+// _OST codes that the controller acts on.
+inline constexpr std::uint32_t kOstEventDeviceCheck = 0x01;
+inline constexpr std::uint32_t kOstEventEjectRequest = 0x03;
+inline constexpr std::uint32_t kOstStatusSuccess = 0x00;
+inline constexpr std::uint32_t kOstStatusEjectInProgress = 0x84;
+
+}  // namespace tidevm::hotplug
