@@ -1,0 +1,146 @@
+#include "tools/tidectl/options.h"
+
+#include <utility>
+
+#include <boost/program_options.hpp>
+
+#include "tools/tidectl/duration.h"
+#include "tools/tidectl/help.h"
+
+namespace tidevm::tidectl {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr std::string_view kDefaultSocket = "./tidevm.sock";
+
+tl::unexpected<Error> Usage(std::string message) {
+  return Fail(ErrorCode::kInvalidArgument, "{}; see 'tidectl --help'", message);
+}
+
+Result<WaitFor> ParseWait(const std::string& text) {
+  if (text == "done") {
+    return WaitFor::kDone;
+  }
+  if (text == "registered") {
+    return WaitFor::kRegistered;
+  }
+  if (text == "removed") {
+    return WaitFor::kRemoved;
+  }
+  return Usage(fmt::format("--wait takes registered or removed, not \"{}\"", text));
+}
+
+// The library would take whatever word follows --wait for its value, a vCPU count too. People write
+// "--wait registered" as well as "--wait=registered", and "--wait" alone: all become the second
+// form.
+void JoinWait(std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] != "--wait") {
+      continue;
+    }
+    if (i + 1 < words.size() && ParseWait(words[i + 1])) {
+      words[i] += "=" + words[i + 1];
+      words.erase(words.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    } else {
+      words[i] += "=done";
+    }
+  }
+}
+
+Result<po::variables_map> Parse(const std::vector<std::string>& words) {
+  po::options_description all;
+  all.add_options()("help,h", "")("version", "")("json", "")("socket,s", po::value<std::string>())(
+      "wait", po::value<std::string>())("timeout", po::value<std::string>())(
+      "command", po::value<std::string>())("argument", po::value<std::vector<std::string>>());
+  po::positional_options_description positions;
+  positions.add("command", 1).add("argument", -1);
+  const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+  po::variables_map values;
+  try {
+    po::store(po::command_line_parser(words).options(all).positional(positions).style(style).run(),
+              values);
+  } catch (const po::error& error) {  // the one place where the library's exceptions end
+    return Usage(error.what());
+  }
+  return values;
+}
+
+Result<void> CheckFor(const CommandHelp& command, const Options& options) {
+  const std::size_t count = options.arguments.size();
+  if (count < command.min_arguments) {
+    return Usage(fmt::format("{} needs {}", command.name, command.arguments));
+  }
+  if (count > command.max_arguments) {
+    return Usage(fmt::format("{} does not take \"{}\"", command.name,
+                             options.arguments[command.max_arguments]));
+  }
+  if (options.wait != WaitFor::kNothing && !command.takes_wait) {
+    return Usage(fmt::format("{} does not take --wait", command.name));
+  }
+  if (options.wait == WaitFor::kRegistered && command.name == "unplug") {
+    return Usage("unplug cannot wait for registered; use --wait or --wait=removed");
+  }
+  if (options.wait == WaitFor::kRemoved && command.name == "plug") {
+    return Usage("plug cannot wait for removed; use --wait or --wait=registered");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Options> ParseOptions(std::vector<std::string> words, const char* environment_socket) {
+  JoinWait(words);
+  const auto values = Parse(words);
+  if (!values) {
+    return tl::make_unexpected(values.error());
+  }
+  Options options;
+  options.help = values->count("help") > 0;
+  options.version = values->count("version") > 0;
+  options.json = values->count("json") > 0;
+  options.socket = kDefaultSocket;
+  if (environment_socket != nullptr && *environment_socket != '\0') {
+    options.socket = environment_socket;
+  }
+  if (values->count("socket") > 0) {
+    options.socket = (*values)["socket"].as<std::string>();
+  }
+  if (values->count("argument") > 0) {
+    options.arguments = (*values)["argument"].as<std::vector<std::string>>();
+  }
+  if (values->count("wait") > 0) {
+    const auto wait = ParseWait((*values)["wait"].as<std::string>());
+    if (!wait) {
+      return tl::make_unexpected(wait.error());
+    }
+    options.wait = *wait;
+  }
+  if (values->count("timeout") > 0) {
+    const auto timeout = ParseDuration((*values)["timeout"].as<std::string>());
+    if (!timeout) {
+      return Chain(timeout.error(), "--timeout");
+    }
+    options.timeout = *timeout;
+  }
+  if (values->count("command") > 0) {
+    options.command = (*values)["command"].as<std::string>();
+  } else if (!options.help && !options.version) {
+    return Usage("no command given");
+  }
+  if (options.command.empty()) {
+    return options;
+  }
+  const CommandHelp* const command = FindCommand(options.command);
+  if (command == nullptr) {
+    return Usage(fmt::format("there is no command \"{}\"", options.command));
+  }
+  if (!options.help) {
+    if (auto checked = CheckFor(*command, options); !checked) {
+      return tl::make_unexpected(checked.error());
+    }
+  }
+  return options;
+}
+
+}  // namespace tidevm::tidectl
