@@ -1,0 +1,60 @@
+// The command line of tidevm.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "tidevm/result.h"
+#include "vmm/vcpu/topology.h"
+
+namespace tidevm::machine {
+
+/// --cpus boot=N,max=N[,sockets=N][,cores=N][,threads=N]
+struct CpuOptions {
+  std::uint32_t boot = 1;
+  std::uint32_t max = 1;  // as many as boot where it is left out
+  vcpu::TopologyRequest topology;
+};
+
+/// What to run.
+struct MachineOptions {
+  std::string name;
+  std::string kernel;
+  std::string initrd;  // empty: none
+  std::string command_line;
+  std::uint64_t memory_bytes = 0;
+  CpuOptions cpus;
+  std::string control;  // path of the control socket; empty: none
+  std::string serial;   // stdio, null, file:PATH
+  std::string kvm_path;
+  std::string log_level;
+  bool paused = false;  // wait for the first `cont`
+};
+
+struct ShowText {  // --help, --version
+  std::string text;
+};
+struct CheckHostRequest {  // --check-host
+  std::string kvm_path;
+};
+struct DumpAcpiRequest {  // --dump-acpi DIR
+  std::string directory;
+  CpuOptions cpus;
+};
+
+using Command = std::variant<MachineOptions, ShowText, CheckHostRequest, DumpAcpiRequest>;
+
+/// Reads the command line. Errors are usage errors (exit 2): one line each, with the value, the
+/// limit and the remedy.
+Result<Command> ParseCommandLine(int argc, const char* const* argv);
+
+/// The value of --cpus. Checks boot against max, not the limits of KVM.
+Result<CpuOptions> ParseCpus(std::string_view text);
+
+/// The value of --memory: a number with K, M, G (powers of 1024; MiB without a letter).
+Result<std::uint64_t> ParseMemory(std::string_view text);
+
+}  // namespace tidevm::machine

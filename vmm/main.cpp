@@ -1,0 +1,95 @@
+// tidevm: reads the command line, builds a machine, runs it.
+#include <fcntl.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <variant>
+
+#include "vmm/machine/guest_acpi.h"
+#include "vmm/machine/host_check.h"
+#include "vmm/machine/machine.h"
+#include "vmm/machine/options.h"
+
+namespace tidevm::machine {
+namespace {
+
+constexpr int kExitError = 1;
+constexpr int kExitUsage = 2;
+
+/// A closed standard descriptor would be given to the next file that is opened, and the log written
+/// into it.
+void FillStandardDescriptors() {
+  while (true) {
+    const int fd = ::open("/dev/null", O_RDWR);
+    if (fd > STDERR_FILENO) {
+      ::close(fd);
+    }
+    if (fd < 0 || fd > STDERR_FILENO) {
+      return;
+    }
+  }
+}
+
+int Report(const Error& error, int status) {
+  spdlog::error("{}", error.message);
+  return status;
+}
+
+int Execute(const ShowText& show) {
+  std::fputs(show.text.c_str(), stdout);
+  return 0;
+}
+
+int Execute(const CheckHostRequest& request) {
+  const HostReport report = CheckHost(request.kvm_path);
+  std::fputs(Render(report).c_str(), stdout);
+  return report.kind == HostKind::kFit ? 0 : kExitError;
+}
+
+int Execute(const DumpAcpiRequest& request) {
+  const auto topology = vcpu::Topology::Create(request.cpus.max, request.cpus.topology);
+  if (!topology) {
+    return Report(topology.error(), kExitUsage);
+  }
+  const auto tables = BuildGuestAcpi(*topology, CpuSet::FirstN(request.cpus.boot));
+  if (!tables) {
+    return Report(tables.error(), kExitError);
+  }
+  const auto written = DumpAcpi(*tables, request.directory);
+  if (!written) {
+    return Report(written.error(), kExitError);
+  }
+  for (const std::string& path : *written) {
+    std::puts(path.c_str());
+  }
+  return 0;
+}
+
+int Execute(const MachineOptions& options) {
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
+  const auto machine = Machine::Build(options);
+  if (!machine) {
+    // A shape that does not add up is the command line's fault like any other usage error.
+    const bool usage = machine.error().code == ErrorCode::kInvalidArgument;
+    return Report(machine.error(), usage ? kExitUsage : kExitError);
+  }
+  const auto status = (*machine)->Run();
+  return status ? *status : Report(status.error(), kExitError);
+}
+
+}  // namespace
+}  // namespace tidevm::machine
+
+int main(int argc, char** argv) {
+  using namespace tidevm;  // NOLINT(google-build-using-namespace)
+  machine::FillStandardDescriptors();
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("tidevm"));
+  spdlog::set_pattern("tidevm: %l: %v");
+  const auto command = machine::ParseCommandLine(argc, argv);
+  if (!command) {
+    return machine::Report(command.error(), machine::kExitUsage);
+  }
+  return std::visit([](const auto& specific) { return machine::Execute(specific); }, *command);
+}
