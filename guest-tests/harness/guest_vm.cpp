@@ -1,0 +1,301 @@
+#include "guest-tests/harness/guest_vm.h"
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <utility>
+
+namespace tidevm::guest_tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+Clock::time_point Deadline() { return Clock::now() + kPatience; }
+
+Result<std::string> Environment(const char* name) {
+  const char* const value = std::getenv(name);
+  if (value == nullptr || *value == '\0') {
+    return Fail(ErrorCode::kNotFound, "{} is not set; run this through ci/test or tools/quickstart",
+                name);
+  }
+  return std::string(value);
+}
+
+template <typename T>
+Result<T> FromCall(tidectl::CallResult<T> result, std::string_view doing) {
+  if (!result) {
+    return Fail(ErrorCode::kIo, "{}: {}", doing, result.error().message);
+  }
+  return std::move(*result);
+}
+
+}  // namespace
+
+Result<Files> FilesFromEnvironment() {
+  Files files;
+  for (const auto& [name, into] : {std::pair{"TIDEVM_BIN", &files.tidevm},
+                                   {"TIDEVM_GUEST_KERNEL", &files.kernel},
+                                   {"TIDEVM_GUEST_INITRD", &files.initrd}}) {
+    auto value = Environment(name);
+    if (!value) {
+      return tl::make_unexpected(value.error());
+    }
+    *into = std::move(*value);
+  }
+  return files;
+}
+
+Result<std::unique_ptr<GuestVm>> GuestVm::Start(const Files& files, const VmSettings& settings) {
+  std::string directory = fs::temp_directory_path() / "tidevm-test-XXXXXX";
+  if (::mkdtemp(directory.data()) == nullptr) {
+    return FailErrno(errno, "a folder for the control socket");
+  }
+  std::unique_ptr<GuestVm> vm(new GuestVm);
+  vm->directory_ = directory;
+  vm->control_path_ = directory + "/control.sock";
+  std::string cmdline = "console=ttyS0 quiet";
+  if (!settings.extra_cmdline.empty()) {
+    cmdline += " " + settings.extra_cmdline;
+  }
+  std::vector<std::string> command{files.tidevm,    "--kernel",  files.kernel,     "--cmdline",
+                                   cmdline,         "--cpus",    settings.cpus,    "--memory",
+                                   settings.memory, "--control", vm->control_path_};
+  if (settings.initrd) {
+    command.insert(command.end(), {"--initrd", files.initrd});
+  }
+  command.insert(command.end(), settings.more_arguments.begin(), settings.more_arguments.end());
+  auto process = ChildProcess::Start(command);
+  if (!process) {
+    return tl::make_unexpected(std::move(process.error()));
+  }
+  vm->process_.emplace(std::move(*process));
+  if (auto connected = vm->Connect(); !connected) {
+    return tl::make_unexpected(std::move(connected.error()));
+  }
+  return vm;
+}
+
+GuestVm::~GuestVm() {
+  std::error_code ignored;
+  process_.reset();
+  fs::remove_all(directory_, ignored);
+}
+
+/// tidevm logs a line when its socket is open and the guest starts.
+Result<void> GuestVm::Connect() {
+  const bool started = process_->ReadUntil(
+      [this] {
+        return std::ranges::any_of(process_->errors(), [](const std::string& line) {
+          return line.find(" vCPUs, ") != std::string::npos;
+        });
+      },
+      Deadline());
+  if (!started) {
+    return Lost("its start");
+  }
+  auto client = FromCall(tidectl::QmpClient::Connect(control_path_, Deadline()), "control socket");
+  if (!client) {
+    return tl::make_unexpected(std::move(client.error()));
+  }
+  client_.emplace(std::move(*client));
+  return {};
+}
+
+tl::unexpected<Error> GuestVm::Lost(std::string_view waiting_for) const {
+  return Fail(ErrorCode::kIo, "tidevm did not come to {}\n{}", waiting_for, process_->Transcript());
+}
+
+Result<std::string> GuestVm::WaitForConsole(std::string_view text) {
+  const std::vector<std::string>& lines = process_->output();
+  std::string found;
+  const bool seen = process_->ReadUntil(
+      [&] {
+        while (console_position_ < lines.size()) {
+          const std::string& line = lines[console_position_++];
+          if (line.find(text) != std::string::npos) {
+            found = line;
+            return true;
+          }
+        }
+        return false;
+      },
+      Deadline());
+  if (!seen) {
+    return Lost(fmt::format("print \"{}\"", text));
+  }
+  return found;
+}
+
+Result<void> GuestVm::WaitReady() {
+  return WaitForConsole("@tidevm READY").map([](const std::string&) {});
+}
+
+Result<void> GuestVm::Tell(const std::string& question) {
+  return process_->Write(fmt::format("ask {} {}\n", ++last_question_, question));
+}
+
+Result<Answer> GuestVm::Ask(const std::string& question) {
+  if (auto told = Tell(question); !told) {
+    return tl::make_unexpected(std::move(told.error()));
+  }
+  const std::string prefix = fmt::format("@{} ", last_question_);
+  Answer answer;
+  while (true) {
+    auto line = WaitForConsole(prefix);
+    if (!line) {
+      return tl::make_unexpected(std::move(line.error()));
+    }
+    const std::string text = line->substr(line->find(prefix) + prefix.size());
+    if (text.starts_with("end ")) {
+      answer.status = std::atoi(text.c_str() + 4);
+      return answer;
+    }
+    answer.lines.push_back(text);
+  }
+}
+
+Result<Json> GuestVm::Execute(const std::string& command, Json arguments) {
+  return FromCall(client_->Execute(command, std::move(arguments), Deadline()), command);
+}
+
+Result<Json> GuestVm::WaitForEvent(const std::string& name) {
+  while (true) {
+    auto event = FromCall(client_->NextEvent(Deadline()), "waiting for the event " + name);
+    if (!event) {
+      return tl::make_unexpected(std::move(event.error()));
+    }
+    if (!*event) {
+      return Lost("the event " + name);
+    }
+    if ((**event)["event"] == name) {
+      return std::move(**event);
+    }
+  }
+}
+
+Result<std::vector<OperationEnd>> GuestVm::SetVcpus(const Json& arguments) {
+  const auto result = Execute("set-vcpus", arguments);
+  if (!result) {
+    return tl::make_unexpected(result.error());
+  }
+  std::vector<std::uint64_t> ids;
+  for (const Json& operation : (*result)["operations"]) {
+    ids.push_back(operation["id"]);
+  }
+  return WaitForOperations(std::move(ids));
+}
+
+Result<std::vector<OperationEnd>> GuestVm::WaitForOperations(std::vector<std::uint64_t> ids) {
+  // The events wake; what is reported is read in one piece.
+  while (true) {
+    const auto all = Execute("query-vcpu-operations");
+    if (!all) {
+      return tl::make_unexpected(all.error());
+    }
+    std::vector<OperationEnd> ended;
+    for (const Json& operation : *all) {
+      if (std::ranges::find(ids, operation["id"].get<std::uint64_t>()) == ids.end() ||
+          operation["outcome"] == "pending") {
+        continue;
+      }
+      OperationEnd end{.id = operation["id"],
+                       .cpu = operation["cpu"],
+                       .kind = operation["kind"],
+                       .outcome = operation["outcome"],
+                       .reason = operation.value("reason", ""),
+                       .phases = {}};
+      for (const Json& phase : operation["phases"]) {
+        end.phases.emplace_back(
+            phase["phase"].get<std::string>(),
+            std::chrono::nanoseconds(phase["since-request-ns"].get<std::int64_t>()));
+      }
+      ended.push_back(std::move(end));
+    }
+    if (ended.size() == ids.size()) {
+      return ended;
+    }
+    if (auto event = WaitForEvent("VCPU_OPERATION"); !event) {
+      return tl::make_unexpected(std::move(event.error()));
+    }
+  }
+}
+
+Result<CpuSet> GuestVm::AskCpuList(const std::string& question) {
+  const auto answer = Ask(question);
+  if (!answer) {
+    return tl::make_unexpected(answer.error());
+  }
+  return CpuSet::Parse(answer->first(), 8192);
+}
+
+Result<CpuSet> GuestVm::GuestOnline() { return AskCpuList("acpi-online"); }
+Result<CpuSet> GuestVm::GuestPresent() { return AskCpuList("acpi-present"); }
+
+Result<void> GuestVm::WaitGuestOnline(const CpuSet& set) {
+  const auto answer = Ask(fmt::format("wait-online {} {}", set.ToString(),
+                                      std::chrono::milliseconds(kPatience / 2).count()));
+  if (!answer) {
+    return tl::make_unexpected(answer.error());
+  }
+  if (answer->status != 0) {
+    return Fail(ErrorCode::kIo, "the guest did not come to have {} online: {}", set.ToString(),
+                answer->first());
+  }
+  return {};
+}
+
+CpuSet GuestVm::HostThreads() const {
+  CpuSet set;
+  for (const auto& task : fs::directory_iterator(fmt::format("/proc/{}/task", process_->pid()))) {
+    std::ifstream file(task.path() / "comm");
+    std::string name;
+    std::getline(file, name);
+    if (name.starts_with("vcpu-")) {
+      set.Insert(static_cast<CpuId>(std::atoi(name.c_str() + 5)));
+    }
+  }
+  return set;
+}
+
+std::size_t GuestVm::all_threads() const {
+  const fs::directory_iterator tasks(fmt::format("/proc/{}/task", process_->pid()));
+  return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+std::size_t GuestVm::open_descriptors() const {
+  const fs::directory_iterator fds(fmt::format("/proc/{}/fd", process_->pid()));
+  return static_cast<std::size_t>(std::distance(begin(fds), end(fds)));
+}
+
+Result<CpuSet> GuestVm::ControlPresent() {
+  const auto vcpus = Execute("query-vcpus");
+  if (!vcpus) {
+    return tl::make_unexpected(vcpus.error());
+  }
+  CpuSet set;
+  for (const Json& vcpu : *vcpus) {
+    if (vcpu["acpi-present"].get<bool>() && vcpu["wanted"].get<bool>()) {
+      set.Insert(vcpu["cpu"].get<CpuId>());
+    }
+  }
+  return set;
+}
+
+Result<std::vector<std::string>> GuestVm::GuestWarnings() {
+  return Ask("dmesg 4").map([](const Answer& answer) { return answer.lines; });
+}
+
+Result<int> GuestVm::WaitForExit() {
+  const auto status = process_->WaitForExit(Deadline());
+  if (!status) {
+    return Lost("its end");
+  }
+  return *status;
+}
+
+}  // namespace tidevm::guest_tests

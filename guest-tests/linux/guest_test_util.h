@@ -1,0 +1,92 @@
+// What every guest test needs: a VM that is up, and expectations over all of its views at once.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "guest-tests/harness/guest_vm.h"
+
+// Takes the value out of a Result, or fails the test with the error's message.
+#define TIDEVM_ASSERT_OK(declaration, expression)                                        \
+  auto declaration##_result = (expression);                                              \
+  ASSERT_TRUE(declaration##_result.has_value()) << declaration##_result.error().message; \
+  [[maybe_unused]] auto& declaration = *declaration##_result
+#define TIDEVM_ASSERT_DONE(expression)                                   \
+  do {                                                                   \
+    const auto done_result = (expression);                               \
+    ASSERT_TRUE(done_result.has_value()) << done_result.error().message; \
+  } while (false)
+
+namespace tidevm::guest_tests {
+
+/// Warnings that say nothing about vCPUs.
+inline constexpr std::string_view kNotAboutHotplug[] = {
+    // Every kernel on a machine without PCI, the second one without a level, which counts as 4.
+    "PCI: Fatal: No config space access function found",
+    "PCI: System does not support PCI",
+    // An emulated or loaded host let the guest wait.
+    "hrtimer: interrupt took",
+};
+
+/// One VM a test.
+class GuestTest : public ::testing::Test {
+ protected:
+  void StartVm(const VmSettings& settings) {
+    TIDEVM_ASSERT_OK(files, FilesFromEnvironment());
+    TIDEVM_ASSERT_OK(vm, GuestVm::Start(files, settings));
+    vm_ = std::move(vm);
+  }
+
+  void StartAndWait(const VmSettings& settings) {
+    ASSERT_NO_FATAL_FAILURE(StartVm(settings));
+    TIDEVM_ASSERT_DONE(vm_->WaitReady());
+  }
+
+  /// set-vcpus, every operation of it done, and the guest has the set online.
+  void SetAndExpect(const Json& arguments, const CpuSet& expected) {
+    TIDEVM_ASSERT_OK(operations, vm_->SetVcpus(arguments));
+    for (const OperationEnd& operation : operations) {
+      EXPECT_EQ(operation.outcome, "done")
+          << operation.kind << " of vCPU " << operation.cpu << ": " << operation.reason;
+    }
+    TIDEVM_ASSERT_DONE(vm_->WaitGuestOnline(expected));
+    ExpectEverywhere(expected);
+  }
+
+  /// The guest, the host's task list and the control socket agree.
+  void ExpectEverywhere(const CpuSet& expected) {
+    TIDEVM_ASSERT_OK(online, vm_->GuestOnline());
+    TIDEVM_ASSERT_OK(present, vm_->GuestPresent());
+    TIDEVM_ASSERT_OK(control, vm_->ControlPresent());
+    EXPECT_EQ(online.ToString(), expected.ToString()) << "guest online";
+    EXPECT_EQ(present.ToString(), expected.ToString()) << "guest present";
+    EXPECT_EQ(control.ToString(), expected.ToString()) << "query-vcpus";
+    EXPECT_EQ(vm_->HostThreads().ToString(), expected.ToString()) << "host threads";
+  }
+
+  void ExpectNoGuestWarning() {
+    TIDEVM_ASSERT_OK(warnings, vm_->GuestWarnings());
+    for (const std::string& line : warnings) {
+      const bool known = std::ranges::any_of(kNotAboutHotplug, [&](std::string_view text) {
+        return line.find(text) != std::string::npos;
+      });
+      if (!known) {
+        ADD_FAILURE() << "guest log: " << line;
+      }
+    }
+  }
+
+  void PowerOffAndExpectSuccess() {
+    TIDEVM_ASSERT_DONE(vm_->Tell("poweroff"));
+    TIDEVM_ASSERT_OK(status, vm_->WaitForExit());
+    EXPECT_EQ(status, 0) << vm_->process().Transcript();
+  }
+
+  std::unique_ptr<GuestVm> vm_;
+};
+
+}  // namespace tidevm::guest_tests
