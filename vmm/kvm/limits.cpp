@@ -1,5 +1,7 @@
 #include "vmm/kvm/limits.h"
 
+#include <algorithm>
+
 namespace tidevm::kvm {
 
 Result<std::optional<std::string>> CheckCpuLimits(std::uint32_t max, ApicId highest_apic_id,
@@ -8,7 +10,7 @@ Result<std::optional<std::string>> CheckCpuLimits(std::uint32_t max, ApicId high
     return Fail(ErrorCode::kLimitExceeded,
                 "--cpus max={}: this KVM takes {} vCPUs at most (KVM_CAP_MAX_VCPUS); use "
                 "max={} or less",
-                max, limits.max, limits.max);
+                max, limits.max, std::min(limits.max, kMaxIoApicDestination + 1));
   }
   if (highest_apic_id >= limits.max_id) {
     return Fail(ErrorCode::kLimitExceeded,

@@ -29,8 +29,9 @@ TEST(CpuLimits, AboveTheHardNumberIsRefused) {
   const auto checked = CheckCpuLimits(1025, 1024, kHost);
   ASSERT_FALSE(checked.has_value());
   EXPECT_EQ(checked.error().code, ErrorCode::kLimitExceeded);
-  EXPECT_THAT(checked.error().message, AllOf(HasSubstr("max=1025"), HasSubstr("1024 vCPUs"),
-                                             HasSubstr("KVM_CAP_MAX_VCPUS")));
+  EXPECT_THAT(checked.error().message,
+              AllOf(HasSubstr("max=1025"), HasSubstr("1024 vCPUs"),
+                    HasSubstr("use max=255 or less"), HasSubstr("KVM_CAP_MAX_VCPUS")));
 }
 
 TEST(CpuLimits, AnApicIdAtTheIdLimitIsRefused) {
