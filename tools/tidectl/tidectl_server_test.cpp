@@ -18,10 +18,10 @@ namespace {
 
 using control::FakeMachine;
 using control::OperationStatus;
-using control::Outcome;
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 using testing::Not;
+using tidevm::Outcome;
 
 class TidectlTest : public testing::Test {
  protected:
@@ -75,7 +75,7 @@ class TidectlTest : public testing::Test {
     if (operation.cpu == refused_cpu_) {
       Tell(operation, "notified", Outcome::kRefused);
     } else if (operation.cpu != silent_cpu_) {
-      const bool add = operation.kind == control::OperationKind::kAdd;
+      const bool add = operation.kind == OperationKind::kAdd;
       Tell(operation, add ? "registered" : "parked", Outcome::kDone);
     }
   }

@@ -17,6 +17,7 @@
 #include "tidevm/cpu_set.h"
 #include "tidevm/ids.h"
 #include "tidevm/result.h"
+#include "tidevm/vcpu_request.h"
 
 namespace tidevm::control {
 
@@ -30,17 +31,6 @@ struct CpuPlace {
   std::uint32_t thread = 0;
   friend bool operator==(const CpuPlace&, const CpuPlace&) = default;
 };
-
-/// An _OST report: ACPI 6.4, 6.3.5.
-struct OstReport {
-  std::uint32_t event = 0;
-  std::uint32_t status = 0;
-};
-
-enum class OperationKind { kAdd, kRemove };
-
-/// How an operation ended; kPending until it did.
-enum class Outcome { kPending, kDone, kRefused, kFailed, kCancelled };
 
 /// A phase that was reached, and when: nanoseconds of CLOCK_MONOTONIC since the request.
 struct PhaseTime {

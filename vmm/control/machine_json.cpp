@@ -30,26 +30,6 @@ std::string_view ToString(RunState state) {
   return "internal-error";
 }
 
-std::string_view ToString(OperationKind kind) {
-  return kind == OperationKind::kAdd ? "add" : "remove";
-}
-
-std::string_view ToString(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kPending:
-      return "pending";
-    case Outcome::kDone:
-      return "done";
-    case Outcome::kRefused:
-      return "refused";
-    case Outcome::kFailed:
-      return "failed";
-    case Outcome::kCancelled:
-      return "cancelled";
-  }
-  return "failed";
-}
-
 bool IsPlugged(const VcpuStatus& vcpu) { return vcpu.wanted || vcpu.thread_id.has_value(); }
 
 std::string QomPath(std::string_view device_id, CpuId cpu, bool boot_cpu) {

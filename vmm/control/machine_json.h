@@ -15,8 +15,6 @@ inline constexpr std::string_view kCpuType = "host-x86_64-cpu";
 
 std::string_view ToString(RunState state);
 std::string_view ToString(ShutdownCause cause);
-std::string_view ToString(OperationKind kind);
-std::string_view ToString(Outcome outcome);
 
 /// The host has an object for this CPU: from the request to add it until the removal is complete.
 bool IsPlugged(const VcpuStatus& vcpu);

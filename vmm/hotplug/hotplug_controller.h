@@ -13,6 +13,7 @@
 #include "tidevm/cpu_set.h"
 #include "tidevm/ids.h"
 #include "tidevm/result.h"
+#include "tidevm/vcpu_request.h"
 #include "vmm/hotplug/cpu_register_block.h"
 #include "vmm/hotplug/intent_queue.h"
 #include "vmm/hotplug/operation.h"
@@ -21,12 +22,6 @@
 #include "vmm/vcpu/vcpu_observer.h"
 
 namespace tidevm::hotplug {
-
-/// What the guest said through _OST.
-struct OstReport {
-  std::uint32_t event = 0;
-  std::uint32_t status = 0;
-};
 
 /// What the controller tells the machine. Machine thread; must not call back into the controller.
 class HotplugListener {

@@ -67,10 +67,6 @@ std::string_view StatusName(std::uint32_t event, std::uint32_t status) {
 
 }  // namespace
 
-std::string_view ToString(OperationKind kind) {
-  return kind == OperationKind::kAdd ? "add" : "remove";
-}
-
 std::string_view ToString(Phase phase) {
   switch (phase) {
     case Phase::kRequested:
@@ -93,22 +89,6 @@ std::string_view ToString(Phase phase) {
       return "joined";
     case Phase::kParked:
       return "parked";
-  }
-  return "?";
-}
-
-std::string_view ToString(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kPending:
-      return "pending";
-    case Outcome::kDone:
-      return "done";
-    case Outcome::kRefused:
-      return "refused";
-    case Outcome::kFailed:
-      return "failed";
-    case Outcome::kCancelled:
-      return "cancelled";
   }
   return "?";
 }

@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "tidevm/ids.h"
+#include "tidevm/vcpu_request.h"
 
 namespace tidevm::hotplug {
-
-enum class OperationKind { kAdd, kRemove };
 
 /// Phases in the order in which they are reached; which kind has which is in control-plane.md.
 enum class Phase {
@@ -27,17 +26,7 @@ enum class Phase {
   kParked,         ///< remove: descriptor kept for the next add
 };
 
-enum class Outcome {
-  kPending,
-  kDone,       ///< proved: registered, or joined and parked
-  kRefused,    ///< by the guest, through _OST
-  kFailed,     ///< by KVM or the host
-  kCancelled,  ///< overtaken by another request, or by a guest reset
-};
-
-std::string_view ToString(OperationKind kind);
 std::string_view ToString(Phase phase);
-std::string_view ToString(Outcome outcome);
 
 /// Plain record; the controller writes it.
 struct Operation {

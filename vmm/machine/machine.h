@@ -99,7 +99,7 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
   // hotplug::HotplugListener
   void OnOperation(const hotplug::Operation& operation) override;
   void OnVcpuState(CpuId cpu, vcpu::VcpuState state) override;
-  void OnOst(CpuId cpu, const std::string& device_id, hotplug::OstReport report) override;
+  void OnOst(CpuId cpu, const std::string& device_id, OstReport report) override;
   void OnUnplugged(CpuId cpu, const std::string& device_id) override;
   void OnUnplugRefused(CpuId cpu, const std::string& device_id) override;
 

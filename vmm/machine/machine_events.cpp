@@ -195,11 +195,8 @@ void Machine::OnVcpuState(CpuId cpu, vcpu::VcpuState state) {
   Publish(control::event::VcpuState{.cpu = cpu, .state = ToString(state)});
 }
 
-void Machine::OnOst(CpuId cpu, const std::string& device_id, hotplug::OstReport report) {
-  Publish(
-      control::event::AcpiDeviceOst{.device_id = device_id,
-                                    .cpu = cpu,
-                                    .report = {.event = report.event, .status = report.status}});
+void Machine::OnOst(CpuId cpu, const std::string& device_id, OstReport report) {
+  Publish(control::event::AcpiDeviceOst{.device_id = device_id, .cpu = cpu, .report = report});
 }
 
 void Machine::OnUnplugged(CpuId cpu, const std::string& device_id) {

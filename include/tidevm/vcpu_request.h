@@ -1,0 +1,46 @@
+// The words in which the hotplug controller and its clients speak of a request for a vCPU.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace tidevm {
+
+enum class OperationKind { kAdd, kRemove };
+
+/// How an operation ended; kPending until it did.
+enum class Outcome {
+  kPending,
+  kDone,       ///< proved: registered, or joined and parked
+  kRefused,    ///< by the guest, through _OST
+  kFailed,     ///< by KVM or the host
+  kCancelled,  ///< overtaken by another request, or by a guest reset
+};
+
+/// What the guest said through _OST: ACPI 6.4, 6.3.5.
+struct OstReport {
+  std::uint32_t event = 0;
+  std::uint32_t status = 0;
+};
+
+inline std::string_view ToString(OperationKind kind) {
+  return kind == OperationKind::kAdd ? "add" : "remove";
+}
+
+inline std::string_view ToString(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kPending:
+      return "pending";
+    case Outcome::kDone:
+      return "done";
+    case Outcome::kRefused:
+      return "refused";
+    case Outcome::kFailed:
+      return "failed";
+    case Outcome::kCancelled:
+      return "cancelled";
+  }
+  return "?";
+}
+
+}  // namespace tidevm
