@@ -9,6 +9,7 @@
 
 #include "vmm/machine/guest_acpi.h"
 #include "vmm/machine/host_check.h"
+#include "vmm/machine/log_format.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/options.h"
 
@@ -86,7 +87,7 @@ int main(int argc, char** argv) {
   using namespace tidevm;  // NOLINT(google-build-using-namespace)
   machine::FillStandardDescriptors();
   spdlog::set_default_logger(spdlog::stderr_logger_mt("tidevm"));
-  spdlog::set_pattern("tidevm: %l: %v");
+  spdlog::set_formatter(machine::MakeLogFormatter(machine::RequestedLogFormat(argc, argv)));
   const auto command = machine::ParseCommandLine(argc, argv);
   if (!command) {
     return machine::Report(command.error(), machine::kExitUsage);

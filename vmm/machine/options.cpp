@@ -11,6 +11,8 @@ namespace {
 
 namespace po = boost::program_options;
 
+constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+
 constexpr std::string_view kUsage =
     R"(tidevm - boots a Linux kernel on KVM; its vCPUs come and go over a control socket
 
@@ -72,6 +74,8 @@ po::options_description Describe() {
        "the KVM device")
     ("log-level", po::value<std::string>()->value_name("LEVEL")->default_value("info"),
        "error, warn, info or debug; the log goes to stderr")
+    ("log-format", po::value<std::string>()->value_name("FORMAT")->default_value("text"),
+       "text, or json: one object a line, with time (UTC), level and message")
     ("check-host", "say whether this machine's KVM can run Linux guests, and why; exit 0 if it can")
     ("dump-acpi", po::value<std::string>()->value_name("DIR"),
        "write the guest's ACPI tables to DIR, one file each, and exit")
@@ -104,6 +108,9 @@ Result<Command> ToCommand(const po::variables_map& values) {
   }
   if (values.contains("version")) {
     return ShowText{"tidevm " TIDEVM_VERSION "\n"};
+  }
+  if (auto checked = CheckChoice("--log-format", text("log-format"), {"text", "json"}); !checked) {
+    return tl::make_unexpected(checked.error());
   }
   if (values.contains("check-host")) {
     return CheckHostRequest{text("kvm")};
@@ -153,16 +160,27 @@ Result<Command> ParseCommandLine(int argc, const char* const* argv) {
   try {
     po::variables_map values;
     po::store(
-        po::command_line_parser(argc, argv)
-            .options(Describe())
-            .positional({})
-            .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
-            .run(),
+        po::command_line_parser(argc, argv).options(Describe()).positional({}).style(kStyle).run(),
         values);
     po::notify(values);
     return ToCommand(values);
   } catch (const po::error& error) {
     return Fail(ErrorCode::kInvalidArgument, "{} (--help shows all options)", error.what());
+  }
+}
+
+LogFormat RequestedLogFormat(int argc, const char* const* argv) {
+  try {
+    po::variables_map values;
+    po::store(po::command_line_parser(argc, argv)
+                  .options(Describe())
+                  .style(kStyle)
+                  .allow_unregistered()
+                  .run(),
+              values);
+    return values["log-format"].as<std::string>() == "json" ? LogFormat::kJson : LogFormat::kText;
+  } catch (const po::error&) {
+    return LogFormat::kText;  // ParseCommandLine() says what is wrong
   }
 }
 

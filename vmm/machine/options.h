@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tidevm/result.h"
+#include "vmm/machine/log_format.h"
 #include "vmm/vcpu/topology.h"
 
 namespace tidevm::machine {
@@ -50,6 +51,10 @@ using Command = std::variant<MachineOptions, ShowText, CheckHostRequest, DumpAcp
 /// Reads the command line. Errors are usage errors (exit 2): one line each, with the value, the
 /// limit and the remedy.
 Result<Command> ParseCommandLine(int argc, const char* const* argv);
+
+/// The value of --log-format, also of a command line that is wrong elsewhere: its error is to be
+/// logged in that format. Text where there is no valid one.
+LogFormat RequestedLogFormat(int argc, const char* const* argv);
 
 /// The value of --cpus. Checks boot against max, not the limits of KVM.
 Result<CpuOptions> ParseCpus(std::string_view text);

@@ -89,12 +89,42 @@ TEST(CommandLine, PausedNeedsSomebodyToContinue) {
   EXPECT_TRUE(std::get<MachineOptions>(*command).paused);
 }
 
+template <typename... Args>
+LogFormat FormatOf(Args... args) {
+  const std::vector<const char*> argv{"tidevm", args...};
+  return RequestedLogFormat(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(LogFormatOption, IsTextUnlessAskedOtherwise) {
+  EXPECT_EQ(FormatOf("--kernel", "vmlinuz"), LogFormat::kText);
+  EXPECT_EQ(FormatOf("--kernel", "vmlinuz", "--log-format", "text"), LogFormat::kText);
+  EXPECT_EQ(FormatOf("--kernel", "vmlinuz", "--log-format=json"), LogFormat::kJson);
+  EXPECT_TRUE(Parse("--kernel", "vmlinuz", "--log-format", "json").has_value());
+}
+
+TEST(LogFormatOption, IsKnownThoughTheCommandLineIsWrongElsewhere) {
+  EXPECT_EQ(FormatOf("--log-format", "json"), LogFormat::kJson);
+  EXPECT_EQ(FormatOf("--log-format", "json", "--nonesuch"), LogFormat::kJson);
+  EXPECT_EQ(FormatOf("--nonesuch", "3", "stray", "--log-format", "json"), LogFormat::kJson);
+  EXPECT_EQ(FormatOf("--memory", "much", "--log-format", "json"), LogFormat::kJson);
+}
+
+TEST(LogFormatOption, IsTextWhereItIsWrongItself) {
+  EXPECT_EQ(FormatOf("--log-format", "xml"), LogFormat::kText);
+  EXPECT_EQ(FormatOf("--log-format"), LogFormat::kText);
+  EXPECT_EQ(FormatOf("--log-format", "json", "--log-format", "json"), LogFormat::kText);
+  const auto command = Parse("--check-host", "--log-format", "xml");
+  ASSERT_FALSE(command.has_value());
+  EXPECT_THAT(command.error().message,
+              AllOf(HasSubstr("--log-format xml"), HasSubstr("text, json")));
+}
+
 TEST(CommandLine, HelpNamesEveryOption) {
   const auto command = Parse("--help");
   ASSERT_TRUE(command.has_value());
   for (const char* option :
        {"--kernel", "--initrd", "--cmdline", "--memory", "--cpus", "--control", "--serial",
-        "--paused", "--check-host", "--dump-acpi", "--log-level"}) {
+        "--paused", "--check-host", "--dump-acpi", "--log-level", "--log-format"}) {
     EXPECT_THAT(std::get<ShowText>(*command).text, HasSubstr(option));
   }
 }
