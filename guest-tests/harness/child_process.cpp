@@ -43,6 +43,7 @@ Result<ChildProcess> ChildProcess::Start(const std::vector<std::string>& command
     return Fail(ErrorCode::kIo, "pipes for {}", command.front());
   }
   std::vector<char*> argv;
+  argv.reserve(command.size() + 1);
   for (const std::string& word : command) {
     argv.push_back(const_cast<char*>(word.c_str()));
   }

@@ -6,8 +6,6 @@
 namespace tidevm::guest_tests {
 namespace {
 
-using ::testing::Test;
-
 class Life : public GuestTest {
  protected:
   bool LogSays(std::string_view text) {

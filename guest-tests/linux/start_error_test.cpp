@@ -35,7 +35,7 @@ class StartError : public ::testing::Test {
   std::string Path(const char* name) const { return directory_ / name; }
 
   /// Runs tidevm to its end and expects one line of error.
-  std::string Run(std::vector<std::string> arguments, int expected_status) {
+  std::string Run(std::vector<std::string> arguments, int expected_status) const {
     arguments.insert(arguments.begin(), files_.tidevm);
     auto process = ChildProcess::Start(arguments);
     EXPECT_TRUE(process.has_value());
@@ -53,7 +53,7 @@ class StartError : public ::testing::Test {
     return errors;
   }
 
-  std::string RunWithKernel(std::vector<std::string> arguments, int expected_status) {
+  std::string RunWithKernel(std::vector<std::string> arguments, int expected_status) const {
     arguments.insert(arguments.begin(), {"--kernel", files_.kernel, "--serial", "null"});
     return Run(std::move(arguments), expected_status);
   }

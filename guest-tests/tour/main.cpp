@@ -11,7 +11,6 @@
 namespace tidevm::guest_tests {
 namespace {
 
-using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 constexpr std::uint32_t kSteps[] = {4, 2, 4, 1};

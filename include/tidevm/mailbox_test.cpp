@@ -70,6 +70,7 @@ TEST(Mailbox, ManyPostersLoseNothingAndEachKeepsItsOrder) {
   constexpr int kEach = 5000;
   const auto mailbox = Mailbox<std::pair<int, int>>::Create().value();
   std::vector<std::jthread> posters;
+  posters.reserve(kPosters);
   for (int poster = 0; poster < kPosters; ++poster) {
     posters.emplace_back([&mailbox, poster] {
       for (int i = 0; i < kEach; ++i) {

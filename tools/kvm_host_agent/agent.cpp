@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -29,7 +29,7 @@
 namespace tidevm::host_agent {
 namespace {
 
-constexpr size_t kChunk = 64 * 1024;
+constexpr size_t kChunk = size_t{64} << 10;
 
 std::string Errno() { return strerror(errno); }
 
@@ -49,7 +49,7 @@ class Agent {
                              std::vector<std::string> arguments, int out, int error);
   void FinishCommand(int status);
   void Reset();
-  void Send(Frame type, std::string_view payload);
+  void Send(Frame type, std::string_view payload) const;
   void Fail(std::string_view sentence);
 
   int port_;
@@ -90,7 +90,7 @@ void KillEverything() {
   }
 }
 
-void Agent::Send(Frame type, std::string_view payload) {
+void Agent::Send(Frame type, std::string_view payload) const {
   do {
     const std::string_view part = payload.substr(0, kMaxPayload);
     payload.remove_prefix(part.size());
@@ -198,7 +198,7 @@ void Agent::Parse() {
     const std::string_view rest = std::string_view(input_).substr(at);
     if (!in_session_) {
       const size_t sync = rest.find(kSync);
-      if (sync == rest.npos) {
+      if (sync == std::string_view::npos) {
         // What could be the beginning of a sync stays.
         if (rest.size() >= kSync.size()) {
           at += rest.size() - kSync.size() + 1;
@@ -281,7 +281,7 @@ void Agent::HandleFrame(Frame type, std::string_view payload) {
 
 std::vector<std::string> SplitStrings(std::string_view text) {
   std::vector<std::string> strings;
-  for (size_t end = text.find('\0'); end != text.npos; end = text.find('\0')) {
+  for (size_t end = text.find('\0'); end != std::string_view::npos; end = text.find('\0')) {
     strings.emplace_back(text.substr(0, end));
     text.remove_prefix(end + 1);
   }
@@ -335,6 +335,7 @@ void Agent::Execute(std::string_view payload) {
 
 std::vector<char*> Pointers(std::vector<std::string>& strings) {
   std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
   for (std::string& text : strings) {
     pointers.push_back(text.data());
   }

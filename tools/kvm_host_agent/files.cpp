@@ -61,7 +61,7 @@ std::string SendContents(const std::string& path, uint64_t size, const SendFrame
   if (fd < 0) {
     return Failure("cannot open", path);
   }
-  std::string buffer(64 * 1024, '\0');
+  std::string buffer(size_t{64} << 10, '\0');
   while (size > 0) {
     const size_t want = std::min<uint64_t>(size, buffer.size());
     ssize_t got = read(fd, buffer.data(), want);

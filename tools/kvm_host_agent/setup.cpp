@@ -55,7 +55,7 @@ void LoadModules() {
   while (std::getline(list, line)) {
     const size_t space = line.find(' ');
     const std::string path = "/modules/" + line.substr(0, space);
-    const std::string parameters = space == line.npos ? "" : line.substr(space + 1);
+    const std::string parameters = space == std::string::npos ? "" : line.substr(space + 1);
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0 || (syscall(SYS_finit_module, fd, parameters.c_str(), 0) != 0 && errno != EEXIST)) {
       Complain("module " + path);

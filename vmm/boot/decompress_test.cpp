@@ -12,7 +12,6 @@ namespace tidevm::boot {
 namespace {
 
 using test::Bytes;
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 constexpr std::size_t kSize = 100'000;

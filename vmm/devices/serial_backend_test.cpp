@@ -31,10 +31,11 @@ struct Pipe {
 };
 
 class SerialBackendTest : public testing::Test {
- protected:
+ public:
   SerialBackendTest() { std::signal(SIGPIPE, SIG_IGN); }
   ~SerialBackendTest() override { std::filesystem::remove_all(folder_); }
 
+ protected:
   std::string Path(std::string_view name) const { return (folder_ / name).string(); }
   static std::string ContentOf(const std::string& path) {
     std::ostringstream content;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kReadSize = 256;
 // A guest that writes without end must leave the event loop its turn.
-constexpr std::size_t kOutputAtOnce = 64 * 1024;
+constexpr std::size_t kOutputAtOnce = std::size_t{64} << 10;
 
 }  // namespace
 

@@ -41,7 +41,7 @@ void Console::ReadLines(const std::function<void(std::string_view)>& handle) {
   }
   input_.append(buffer.data(), static_cast<size_t>(got));
   // Taken out before it is handled; a terminal's Return sends CR, a test sends LF.
-  for (size_t end = input_.find_first_of("\r\n"); end != input_.npos;
+  for (size_t end = input_.find_first_of("\r\n"); end != std::string::npos;
        end = input_.find_first_of("\r\n")) {
     const std::string line = input_.substr(0, end);
     input_.erase(0, end + 1);

@@ -42,8 +42,7 @@ void Cpus::HandleUevent(const Uevent& event) {
   if (event.subsystem != "cpu" || !event.device.starts_with(kCpuDevice)) {
     return;
   }
-  const std::optional<int> cpu =
-      ParseNumber(std::string_view(event.device).substr(kCpuDevice.size()));
+  const std::optional<int> cpu = ParseNumber(event.device.substr(kCpuDevice.size()));
   if (!cpu) {
     return;
   }

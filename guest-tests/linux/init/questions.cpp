@@ -21,6 +21,17 @@ constexpr int kNotUnderstood = 2;
 constexpr int kLater = -1;  // the answer is still open
 constexpr size_t kMostCpus = 8192;
 
+// Where the kernel places a CPU; nothing is known of an offline one.
+std::string PlaceOf(int cpu) {
+  const std::string folder = kCpuFolder + ("cpu" + std::to_string(cpu)) + "/topology/";
+  const std::string package = ReadLine(folder + "physical_package_id");
+  if (package.empty()) {
+    return "offline";
+  }
+  return "package " + package + " die " + ReadLine(folder + "die_id") + " core " +
+         ReadLine(folder + "core_id") + " threads " + ReadLine(folder + "thread_siblings_list");
+}
+
 }  // namespace
 
 // The arguments come with the question's own name as the first word.
@@ -260,17 +271,7 @@ int Questions::Dmesg(Answer& answer, const Words& words) {
 
 int Questions::Topology(Answer& answer) {
   for (const int cpu : ParseCpuList(CpuList("present")).value_or(std::set<int>())) {
-    const std::string name = "cpu" + std::to_string(cpu);
-    const std::string folder = kCpuFolder + name + "/topology/";
-    const std::string prefix = "cpu " + std::to_string(cpu) + " ";
-    const std::string package = ReadLine(folder + "physical_package_id");
-    if (package.empty()) {
-      answer.Line(prefix + "offline");
-      continue;
-    }
-    answer.Line(prefix + "package " + package + " die " + ReadLine(folder + "die_id") + " core " +
-                ReadLine(folder + "core_id") + " threads " +
-                ReadLine(folder + "thread_siblings_list"));
+    answer.Line("cpu " + std::to_string(cpu) + " " + PlaceOf(cpu));
   }
   return kDone;
 }

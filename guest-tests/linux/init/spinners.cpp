@@ -1,11 +1,11 @@
 #include "spinners.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <set>
 
 #include "cpus.h"

@@ -50,7 +50,7 @@ Options ReadOptions() {
   for (const std::string& word : SplitWords(ReadLine("/proc/cmdline"))) {
     const size_t equals = word.find('=');
     const std::string key = word.substr(0, equals);
-    const std::string value = equals == word.npos ? "on" : word.substr(equals + 1);
+    const std::string value = equals == std::string::npos ? "on" : word.substr(equals + 1);
     if (key == "tidevm.auto-online") {
       options.auto_online = value != "off";
     }

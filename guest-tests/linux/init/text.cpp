@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <ctime>
 
 namespace tidevm::guest {
 namespace {
@@ -75,7 +75,7 @@ std::optional<std::vector<std::string>> ListFolder(const std::string& path) {
 std::vector<std::string> SplitWords(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
   std::vector<std::string> words;
-  for (size_t at = text.find_first_not_of(kSpace); at != text.npos;) {
+  for (size_t at = text.find_first_not_of(kSpace); at != std::string_view::npos;) {
     const size_t end = std::min(text.find_first_of(kSpace, at), text.size());
     words.emplace_back(text.substr(at, end - at));
     at = text.find_first_not_of(kSpace, end);
@@ -111,7 +111,7 @@ std::optional<std::set<int>> ParseCpuList(std::string_view text) {
     const size_t dash = range.find('-');
     const std::optional<int> first = ParseNumber(range.substr(0, dash));
     const std::optional<int> last =
-        dash == range.npos ? first : ParseNumber(range.substr(dash + 1));
+        dash == std::string_view::npos ? first : ParseNumber(range.substr(dash + 1));
     if (!first || !last || *first < 0 || *last < *first || *last > kHighestCpu) {
       return std::nullopt;
     }

@@ -24,7 +24,7 @@ Uevent Parse(std::string_view message) {
     const std::string_view field = message.substr(0, message.find('\0'));
     message.remove_prefix(std::min(field.size() + 1, message.size()));
     const size_t equals = field.find('=');
-    if (equals == field.npos) {
+    if (equals == std::string_view::npos) {
       continue;
     }
     const std::string_view key = field.substr(0, equals);
@@ -58,7 +58,7 @@ UeventSocket::UeventSocket()
   }
 }
 
-bool UeventSocket::Drain(const std::function<void(const Uevent&)>& handle) {
+bool UeventSocket::Drain(const std::function<void(const Uevent&)>& handle) const {
   bool complete = true;
   std::array<char, kLargestUevent> buffer;
   while (true) {

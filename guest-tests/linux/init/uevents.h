@@ -22,7 +22,7 @@ class UeventSocket {
 
   // Hands on all that is waiting. Returns false if the kernel had to drop some: the caller must
   // scan again.
-  bool Drain(const std::function<void(const Uevent&)>& handle);
+  bool Drain(const std::function<void(const Uevent&)>& handle) const;
 
  private:
   int fd_;
