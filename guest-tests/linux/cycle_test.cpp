@@ -1,10 +1,19 @@
 // vCPUs come and go, and everybody agrees on which there are.
+#include <algorithm>
+#include <string>
+
 #include "guest-tests/linux/guest_test_util.h"
 
 namespace tidevm::guest_tests {
 namespace {
 
-class Cycle : public GuestTest {};
+class Cycle : public GuestTest {
+ protected:
+  static auto CountOf(const OperationEnd& operation, const std::string& phase) {
+    return std::count_if(operation.phases.begin(), operation.phases.end(),
+                         [&](const auto& reached) { return reached.first == phase; });
+  }
+};
 
 TEST_F(Cycle, OneFourTwoFourOne) {
   ASSERT_NO_FATAL_FAILURE(StartAndWait({.cpus = "boot=1,max=4"}));
@@ -39,6 +48,27 @@ TEST_F(Cycle, TheSameIdFiftyTimes) {
   EXPECT_EQ(vm_->all_threads(), threads);
   TIDEVM_ASSERT_OK(clocksource_after, vm_->Ask("clocksource"));
   EXPECT_EQ(clocksource_after.lines, clocksource.lines);
+  ExpectNoGuestWarning();
+  PowerOffAndExpectSuccess();
+}
+
+TEST_F(Cycle, OneToEightWithEveryPhase) {
+  ASSERT_NO_FATAL_FAILURE(StartAndWait({.cpus = "boot=1,max=8"}));
+  TIDEVM_ASSERT_OK(operations, vm_->SetVcpus({{"count", 8}}));
+  ASSERT_NO_FATAL_FAILURE(ExpectEverywhere(CpuSet::FirstN(8)));
+  EXPECT_EQ(operations.size(), 7U);
+  for (const OperationEnd& operation : operations) {
+    EXPECT_EQ(operation.outcome, "done") << operation.reason;
+    for (const std::string phase : {"requested", "created", "started", "notified", "acknowledged",
+                                    "registered", "booting", "online"}) {
+      EXPECT_EQ(CountOf(operation, phase), 1) << "vCPU " << operation.cpu << ", " << phase;
+    }
+  }
+  TIDEVM_ASSERT_OK(removals, vm_->SetVcpus({{"count", 1}}));
+  for (const OperationEnd& operation : removals) {
+    EXPECT_EQ(CountOf(operation, "going-down"), 1) << "vCPU " << operation.cpu;
+  }
+  ExpectEverywhere({0});
   ExpectNoGuestWarning();
   PowerOffAndExpectSuccess();
 }
@@ -92,9 +122,10 @@ TEST_F(Cycle, ARequestBeforeTheKernelStartsIsNotLost) {
                               {started["operations"][0]["id"], started["operations"][1]["id"]}));
   for (const OperationEnd& operation : ended) {
     EXPECT_EQ(operation.outcome, "done");
-    EXPECT_EQ(operation.phases.back().first, "registered");
+    for (const std::string phase : {"acknowledged", "registered", "booting", "online"}) {
+      EXPECT_EQ(CountOf(operation, phase), 1) << phase;
+    }
   }
-  TIDEVM_ASSERT_DONE(vm_->WaitGuestOnline({0, 1, 2}));
   ExpectEverywhere({0, 1, 2});
   ExpectNoGuestWarning();
   PowerOffAndExpectSuccess();

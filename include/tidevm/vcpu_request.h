@@ -1,7 +1,9 @@
 // The words in which the hotplug controller and its clients speak of a request for a vCPU.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace tidevm {
@@ -11,11 +13,17 @@ enum class OperationKind { kAdd, kRemove };
 /// How an operation ended; kPending until it did.
 enum class Outcome {
   kPending,
-  kDone,       ///< proved: registered, or joined and parked
+  kDone,       ///< proved: online (registered, where the guest never says more), or parked
   kRefused,    ///< by the guest, through _OST
   kFailed,     ///< by KVM or the host
-  kCancelled,  ///< overtaken by another request, or by a guest reset
+  kCancelled,  ///< by its client, by a later request, or by a guest reset
+  kTimedOut,   ///< its deadline came first; the reason says how far it got
 };
+
+/// From request to the end of patience; nullopt: the machine's default (kDefaultDeadline).
+using Deadline = std::optional<std::chrono::milliseconds>;
+inline constexpr std::chrono::milliseconds kDefaultDeadline = std::chrono::seconds(60);
+inline constexpr std::chrono::milliseconds kLongestDeadline = std::chrono::hours(24);
 
 /// What the guest said through _OST: ACPI 6.4, 6.3.5.
 struct OstReport {
@@ -39,6 +47,8 @@ inline std::string_view ToString(Outcome outcome) {
       return "failed";
     case Outcome::kCancelled:
       return "cancelled";
+    case Outcome::kTimedOut:
+      return "timed-out";
   }
   return "?";
 }

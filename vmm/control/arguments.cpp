@@ -71,4 +71,18 @@ std::optional<std::int64_t> IntegerArgument(const Json& arguments, std::string_v
   return value == arguments.end() ? std::nullopt : std::optional(value->get<std::int64_t>());
 }
 
+tl::expected<Deadline, QmpError> DeadlineArgument(const Json& arguments) {
+  const auto value = IntegerArgument(arguments, "timeout-ms");
+  if (!value) {
+    return Deadline();
+  }
+  if (*value < 1 || *value > kLongestDeadline.count()) {
+    return tl::make_unexpected(QmpError{
+        .desc = fmt::format("Parameter 'timeout-ms' expects milliseconds from 1 to {}, not {}; "
+                            "without it the deadline is {}",
+                            kLongestDeadline.count(), *value, kDefaultDeadline.count())});
+  }
+  return std::chrono::milliseconds(*value);
+}
+
 }  // namespace tidevm::control

@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "tidevm/vcpu_request.h"
 #include "vmm/control/qmp_message.h"
 
 namespace tidevm::control {
@@ -23,5 +24,9 @@ std::optional<QmpError> CheckArguments(std::span<const ArgumentSpec> specs, cons
 // For arguments that CheckArguments() has passed: absent is nullopt.
 std::optional<std::string> StringArgument(const Json& arguments, std::string_view name);
 std::optional<std::int64_t> IntegerArgument(const Json& arguments, std::string_view name);
+
+/// `timeout-ms`, which every command that starts operations takes: absent is the machine's default.
+/// Refused outside 1 .. kLongestDeadline.
+tl::expected<Deadline, QmpError> DeadlineArgument(const Json& arguments);
 
 }  // namespace tidevm::control

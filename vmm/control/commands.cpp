@@ -5,6 +5,7 @@
 
 #include "vmm/control/cpu_commands.h"
 #include "vmm/control/machine_json.h"
+#include "vmm/control/vcpu_commands.h"
 
 namespace tidevm::control {
 namespace {
@@ -79,15 +80,21 @@ void Quit(MachineControl& machine, const Json& /*arguments*/, const Reply& reply
 
 using enum ArgumentType;
 
+// Of every command that starts operations; tidevm's own.
+constexpr ArgumentSpec kTimeoutArgument{"timeout-ms", kInteger, false};
+
 constexpr std::array kCapabilitiesArguments = {ArgumentSpec{"enable", kStringList, false}};
 constexpr std::array kDeviceAddArguments = {
     ArgumentSpec{"driver", kString, true}, ArgumentSpec{"id", kString, false},
     // Optional here, so that their absence is worded as QEMU words it.
     ArgumentSpec{"socket-id", kInteger, false}, ArgumentSpec{"core-id", kInteger, false},
-    ArgumentSpec{"thread-id", kInteger, false}};
-constexpr std::array kDeviceDelArguments = {ArgumentSpec{"id", kString, true}};
+    ArgumentSpec{"thread-id", kInteger, false}, kTimeoutArgument};
+constexpr std::array kDeviceDelArguments = {ArgumentSpec{"id", kString, true}, kTimeoutArgument};
 constexpr std::array kSetVcpusArguments = {ArgumentSpec{"count", kInteger, false},
-                                           ArgumentSpec{"cpus", kString, false}};
+                                           ArgumentSpec{"cpus", kString, false}, kTimeoutArgument};
+constexpr std::array kCancelArguments = {ArgumentSpec{"id", kInteger, true}};
+constexpr std::array kAffinityArguments = {ArgumentSpec{"cpu", kInteger, true},
+                                           ArgumentSpec{"host-cpus", kString, true}};
 constexpr std::span<const ArgumentSpec> kNoArguments;
 
 constexpr std::array kCommands = {
@@ -110,6 +117,9 @@ constexpr std::array kCommands = {
     CommandSpec{"query-vcpus", kNoArguments, QueryVcpus},
     CommandSpec{"query-vcpu-operations", kNoArguments, QueryVcpuOperations},
     CommandSpec{"set-vcpus", kSetVcpusArguments, SetVcpus},
+    CommandSpec{"cancel-vcpu-operation", kCancelArguments, CancelVcpuOperation},
+    CommandSpec{"set-vcpu-affinity", kAffinityArguments, SetVcpuAffinity},
+    CommandSpec{"query-metrics", kNoArguments, QueryMetrics},
 };
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "vmm/control/cpu_commands.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "vmm/control/machine_json.h"
 
@@ -57,27 +56,6 @@ Json ListOf(const std::vector<VcpuStatus>& vcpus, Convert convert) {
   return list;
 }
 
-// The set that {count | cpus} means; exactly one of the two.
-tl::expected<CpuSet, QmpError> WantedSet(const MachineControl& machine, const Json& arguments) {
-  const auto count = IntegerArgument(arguments, "count");
-  const auto cpus = StringArgument(arguments, "cpus");
-  if (count.has_value() == cpus.has_value()) {
-    return tl::make_unexpected(QmpError{
-        .desc = "Give either 'count', a number of vCPUs, or 'cpus', a list like \"0-3,6\""});
-  }
-  if (count && (*count < 0 || *count > std::numeric_limits<std::uint32_t>::max())) {
-    return tl::make_unexpected(QmpError{
-        .desc = fmt::format("Parameter 'count' expects a number of vCPUs from 1 to {}, not {}",
-                            machine.info().max_cpus, *count)});
-  }
-  Result<CpuSet> set = count ? machine.CpuSetForCount(static_cast<std::uint32_t>(*count))
-                             : CpuSet::Parse(*cpus, machine.info().max_cpus);
-  if (!set) {
-    return tl::make_unexpected(ToQmpError(set.error()));
-  }
-  return *std::move(set);
-}
-
 }  // namespace
 
 // Only CPUs that have a host thread: those are the ones QEMU's clients can pin.
@@ -118,6 +96,11 @@ void DeviceAdd(MachineControl& machine, const Json& arguments, const Reply& repl
     reply.Fail(place.error());
     return;
   }
+  const auto deadline = DeadlineArgument(arguments);
+  if (!deadline) {
+    reply.Fail(deadline.error());
+    return;
+  }
   const auto vcpus = machine.vcpus();
   const auto target = std::find_if(vcpus.begin(), vcpus.end(),
                                    [&](const VcpuStatus& vcpu) { return vcpu.place == *place; });
@@ -135,7 +118,7 @@ void DeviceAdd(MachineControl& machine, const Json& arguments, const Reply& repl
     reply.Fail({.desc = fmt::format("Duplicate device ID '{}'", *id)});
     return;
   }
-  if (const auto added = machine.AddVcpu(target->cpu, id.value_or("")); !added) {
+  if (const auto added = machine.AddVcpu(target->cpu, id.value_or(""), *deadline); !added) {
     reply.Fail(ToQmpError(added.error()));
     return;
   }
@@ -143,6 +126,11 @@ void DeviceAdd(MachineControl& machine, const Json& arguments, const Reply& repl
 }
 
 void DeviceDel(MachineControl& machine, const Json& arguments, const Reply& reply) {
+  const auto deadline = DeadlineArgument(arguments);
+  if (!deadline) {
+    reply.Fail(deadline.error());
+    return;
+  }
   const std::string id = StringArgument(arguments, "id").value_or("");
   const MachineInfo info = machine.info();
   const auto vcpus = machine.vcpus();
@@ -154,43 +142,11 @@ void DeviceDel(MachineControl& machine, const Json& arguments, const Reply& repl
     reply.Fail({.error_class = kDeviceNotFound, .desc = fmt::format("Device '{}' not found", id)});
     return;
   }
-  if (const auto removed = machine.RemoveVcpu(target->cpu); !removed) {
+  if (const auto removed = machine.RemoveVcpu(target->cpu, *deadline); !removed) {
     reply.Fail(ToQmpError(removed.error()));
     return;
   }
   reply.Return();
-}
-
-void QueryVcpus(MachineControl& machine, const Json& /*arguments*/, const Reply& reply) {
-  const MachineInfo info = machine.info();
-  reply.Return(
-      ListOf(machine.vcpus(), [&](const VcpuStatus& vcpu) { return ToVcpuInfo(vcpu, info); }));
-}
-
-void QueryVcpuOperations(MachineControl& machine, const Json& /*arguments*/, const Reply& reply) {
-  Json list = Json::array();
-  for (const OperationStatus& operation : machine.operations()) {
-    list.push_back(ToJson(operation));
-  }
-  reply.Return(std::move(list));
-}
-
-void SetVcpus(MachineControl& machine, const Json& arguments, const Reply& reply) {
-  const auto wanted = WantedSet(machine, arguments);
-  if (!wanted) {
-    reply.Fail(wanted.error());
-    return;
-  }
-  const auto started = machine.SetVcpus(*wanted);
-  if (!started) {
-    reply.Fail(ToQmpError(started.error()));
-    return;
-  }
-  Json operations = Json::array();
-  for (const OperationStatus& operation : started->operations) {
-    operations.push_back(ToJson(operation));
-  }
-  reply.Return({{"wanted", started->wanted.ToString()}, {"operations", std::move(operations)}});
 }
 
 }  // namespace tidevm::control

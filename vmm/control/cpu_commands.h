@@ -1,20 +1,15 @@
-// The commands about vCPUs. Contract of every one: see CommandHandler in commands.h.
+// The commands about vCPUs that QEMU has. Contract of every one: see CommandHandler in commands.h.
 #pragma once
 
 #include "vmm/control/commands.h"
 
 namespace tidevm::control {
 
-// As QEMU has them: qapi/machine.json, qdev.json, acpi.json.
+// qapi/machine.json, qdev.json, acpi.json.
 void QueryCpusFast(MachineControl& machine, const Json& arguments, const Reply& reply);
 void QueryHotpluggableCpus(MachineControl& machine, const Json& arguments, const Reply& reply);
 void QueryAcpiOspmStatus(MachineControl& machine, const Json& arguments, const Reply& reply);
 void DeviceAdd(MachineControl& machine, const Json& arguments, const Reply& reply);
 void DeviceDel(MachineControl& machine, const Json& arguments, const Reply& reply);
-
-// tidevm's own.
-void QueryVcpus(MachineControl& machine, const Json& arguments, const Reply& reply);
-void QueryVcpuOperations(MachineControl& machine, const Json& arguments, const Reply& reply);
-void SetVcpus(MachineControl& machine, const Json& arguments, const Reply& reply);
 
 }  // namespace tidevm::control

@@ -55,7 +55,8 @@ EventMessage Message(const event::VcpuOperation& event) {
   return {"VCPU_OPERATION", std::move(data)};
 }
 EventMessage Message(const event::VcpuState& event) {
-  return {"VCPU_STATE", Json{{"cpu", event.cpu}, {"state", event.state}}};
+  return {"VCPU_STATE",
+          Json{{"cpu", event.cpu}, {"state", event.state}, {"online", YesNoUnknown(event.online)}}};
 }
 
 }  // namespace

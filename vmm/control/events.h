@@ -77,10 +77,11 @@ struct VcpuOperation {
   std::chrono::nanoseconds since_request{};
 };
 
-/// VCPU_STATE: a vCPU changed its state.
+/// VCPU_STATE: a vCPU changed its state, or the guest put it online or offline.
 struct VcpuState {
   CpuId cpu = 0;
-  std::string_view state{};  // as VcpuStatus::state
+  std::string_view state{};      // as VcpuStatus::state
+  std::optional<bool> online{};  // as VcpuStatus::online
 };
 
 }  // namespace event

@@ -61,8 +61,15 @@ TEST(Events, TidevmsOwn) {
   ExpectMessage(operation, "VCPU_OPERATION",
                 R"({"id": 5, "cpu": 2, "kind": "remove", "phase": "notified",
                     "outcome": "refused", "reason": "busy", "since-request-ns": 3000})");
+}
+
+TEST(Events, VcpuStateSaysWhatIsKnownOfOnline) {
   ExpectMessage(event::VcpuState{.cpu = 1, .state = "parked"}, "VCPU_STATE",
-                R"({"cpu": 1, "state": "parked"})");
+                R"({"cpu": 1, "state": "parked", "online": "unknown"})");
+  ExpectMessage(event::VcpuState{.cpu = 1, .state = "running", .online = true}, "VCPU_STATE",
+                R"({"cpu": 1, "state": "running", "online": "yes"})");
+  ExpectMessage(event::VcpuState{.cpu = 1, .state = "running", .online = false}, "VCPU_STATE",
+                R"({"cpu": 1, "state": "running", "online": "no"})");
 }
 
 TEST(Events, LineHasTheTimeInTwoParts) {

@@ -33,6 +33,7 @@ class FakeMachine final : public MachineControl {
     vcpu.wanted = true;
     vcpu.state = "running";
     vcpu.thread_id = 1000 + static_cast<pid_t>(cpu);
+    vcpu.affinity = CpuSet{0, 1};
     vcpu.acpi_present = true;
     vcpu.device_id = std::move(device_id);
   }
@@ -42,21 +43,25 @@ class FakeMachine final : public MachineControl {
   std::vector<VcpuStatus> vcpus() const override { return cpus; }
   std::vector<OperationStatus> operations() const override { return begun; }
 
-  Result<OperationStatus> AddVcpu(CpuId cpu, std::string device_id) override {
-    calls.push_back(fmt::format("add {} \"{}\"", cpu, device_id));
-    return Begin(OperationKind::kAdd, cpu);
+  Result<OperationStatus> AddVcpu(CpuId cpu, std::string device_id, Deadline deadline) override {
+    calls.push_back(fmt::format("add {} \"{}\"{}", cpu, device_id, Within(deadline)));
+    auto added = Begin(OperationKind::kAdd, cpu, deadline);
+    if (added) {
+      cpus.at(cpu).device_id = std::move(device_id);
+    }
+    return added;
   }
-  Result<OperationStatus> RemoveVcpu(CpuId cpu) override {
-    calls.push_back(fmt::format("remove {}", cpu));
-    return Begin(OperationKind::kRemove, cpu);
+  Result<OperationStatus> RemoveVcpu(CpuId cpu, Deadline deadline) override {
+    calls.push_back(fmt::format("remove {}{}", cpu, Within(deadline)));
+    return Begin(OperationKind::kRemove, cpu, deadline);
   }
-  Result<SetVcpusResult> SetVcpus(const CpuSet& wanted) override {
-    calls.push_back("set " + wanted.ToString());
+  Result<SetVcpusResult> SetVcpus(const CpuSet& wanted, Deadline deadline) override {
+    calls.push_back("set " + wanted.ToString() + Within(deadline));
     SetVcpusResult result{.wanted = wanted, .operations = {}};
     for (const VcpuStatus& vcpu : std::vector(cpus)) {
       if (vcpu.wanted != wanted.Contains(vcpu.cpu)) {
         auto begun_now =
-            Begin(vcpu.wanted ? OperationKind::kRemove : OperationKind::kAdd, vcpu.cpu);
+            Begin(vcpu.wanted ? OperationKind::kRemove : OperationKind::kAdd, vcpu.cpu, deadline);
         if (!begun_now) {
           return tl::make_unexpected(begun_now.error());
         }
@@ -65,6 +70,22 @@ class FakeMachine final : public MachineControl {
     }
     return result;
   }
+  Result<OperationStatus> CancelOperation(std::uint64_t id) override {
+    calls.push_back(fmt::format("cancel {}", id));
+    if (error) {
+      return tl::make_unexpected(*std::exchange(error, std::nullopt));
+    }
+    const auto operation = std::find_if(begun.begin(), begun.end(), [id](const auto& candidate) {
+      return candidate.id == id && candidate.outcome == Outcome::kPending;
+    });
+    if (operation == begun.end()) {
+      return Fail(ErrorCode::kNotFound, "no pending operation has the id {}", id);
+    }
+    operation->outcome = Outcome::kCancelled;
+    operation->reason = "cancelled by its client";
+    cpus.at(operation->cpu).wanted = operation->kind == OperationKind::kRemove;
+    return *operation;
+  }
   Result<CpuSet> CpuSetForCount(std::uint32_t count) const override {
     if (count < 1 || count > machine.max_cpus) {
       return Fail(ErrorCode::kInvalidArgument, "{} vCPUs asked for; 1 to {} are possible", count,
@@ -72,6 +93,10 @@ class FakeMachine final : public MachineControl {
     }
     return CpuSet::FirstN(count);
   }
+  Result<void> SetAffinity(CpuId cpu, const CpuSet& host_cpus) override {
+    return Plain(fmt::format("affinity {} {}", cpu, host_cpus.ToString()));
+  }
+  Metrics metrics() const override { return counters; }
   void Stop(std::function<void()> done) override {
     calls.emplace_back("stop");
     stop_done = std::move(done);
@@ -91,6 +116,7 @@ class FakeMachine final : public MachineControl {
   RunState state = RunState::kRunning;
   std::vector<VcpuStatus> cpus;
   std::vector<OperationStatus> begun;
+  Metrics counters;
   std::vector<std::string> calls;
   std::optional<Error> error;  // of the next call that can fail
   std::function<void()> stop_done;
@@ -98,7 +124,11 @@ class FakeMachine final : public MachineControl {
   std::function<void(const OperationStatus&)> on_begin;
 
  private:
-  Result<OperationStatus> Begin(OperationKind kind, CpuId cpu) {
+  // As written down: nothing where the client named no deadline.
+  static std::string Within(Deadline deadline) {
+    return deadline ? fmt::format(" within {} ms", deadline->count()) : std::string();
+  }
+  Result<OperationStatus> Begin(OperationKind kind, CpuId cpu, Deadline deadline) {
     if (error) {
       return tl::make_unexpected(*std::exchange(error, std::nullopt));
     }
@@ -106,6 +136,7 @@ class FakeMachine final : public MachineControl {
     operation.id = begun.size() + 1;
     operation.kind = kind;
     operation.cpu = cpu;
+    operation.deadline = deadline.value_or(kDefaultDeadline);
     operation.phases.push_back({.phase = "requested", .since_request = {}});
     begun.push_back(operation);
     cpus.at(cpu).wanted = kind == OperationKind::kAdd;
@@ -114,8 +145,8 @@ class FakeMachine final : public MachineControl {
     }
     return operation;
   }
-  Result<void> Plain(const char* name) {
-    calls.emplace_back(name);
+  Result<void> Plain(std::string name) {
+    calls.push_back(std::move(name));
     if (error) {
       return tl::make_unexpected(*std::exchange(error, std::nullopt));
     }

@@ -46,6 +46,7 @@ struct OperationStatus {
   Outcome outcome = Outcome::kPending;
   std::string reason;  // why not, for people; empty while pending and when done
   std::vector<PhaseTime> phases;
+  std::chrono::milliseconds deadline{};  // since the request
 };
 
 /// All that is known of one possible vCPU, side by side; nothing is inferred from another field.
@@ -61,6 +62,8 @@ struct VcpuStatus {
   bool insert_event = false;            // asked for, not yet acknowledged by the guest
   bool remove_event = false;
   std::optional<bool> registered;  // by the guest's _OST; nullopt: it never said
+  std::optional<bool> online;      // by the KVM paravirtual MSRs; nullopt: the guest has none
+  std::optional<CpuSet> affinity;  // host CPUs of the thread, where there is one
   std::optional<OstReport> last_ost;
   std::string device_id;  // device_add's id, or "" where there is none
 };
@@ -80,6 +83,42 @@ struct SetVcpusResult {
   std::vector<OperationStatus> operations;
 };
 
+/// A histogram of durations as Prometheus has them: `counts[i]` took at most `bounds[i]` and more
+/// than the bound before it; the last of `counts`, one longer than `bounds`, all the rest.
+struct LatencyHistogram {
+  std::vector<std::chrono::nanoseconds> bounds;
+  std::vector<std::uint64_t> counts;
+  std::chrono::nanoseconds sum{};
+};
+
+struct OperationCount {
+  OperationKind kind = OperationKind::kAdd;
+  Outcome outcome = Outcome::kPending;
+  std::uint64_t count = 0;
+};
+/// Request to phase, over all operations that reached it.
+struct PhaseLatency {
+  OperationKind kind = OperationKind::kAdd;
+  std::string_view phase;
+  LatencyHistogram latency;
+};
+struct ExitCount {
+  std::string_view kind;  // "io", "mmio", "msr", ...
+  std::uint64_t count = 0;
+};
+/// Of one vCPU over the life of the process, all its threads together.
+struct VcpuMetrics {
+  CpuId cpu = 0;
+  std::chrono::nanoseconds cpu_time{};
+  std::vector<ExitCount> exits;  // every kind, zeros included
+};
+
+struct Metrics {
+  std::vector<OperationCount> operations;  // every kind and outcome, zeros included
+  std::vector<PhaseLatency> phases;        // every phase of each kind
+  std::vector<VcpuMetrics> vcpus;          // those that were ever created
+};
+
 /// Implemented by the machine. Machine thread only. Nothing here blocks on a vCPU; errors are for
 /// the client: kInvalidArgument, kNotFound, kBusy and the like, message complete.
 class MachineControl {
@@ -96,14 +135,22 @@ class MachineControl {
   virtual std::vector<OperationStatus> operations() const = 0;
 
   /// Starts adding `cpu`. `device_id` may be empty. The answer is the operation as just begun.
-  virtual Result<OperationStatus> AddVcpu(CpuId cpu, std::string device_id) = 0;
+  virtual Result<OperationStatus> AddVcpu(CpuId cpu, std::string device_id, Deadline deadline) = 0;
   /// Asks the guest to give `cpu` up.
-  virtual Result<OperationStatus> RemoveVcpu(CpuId cpu) = 0;
+  virtual Result<OperationStatus> RemoveVcpu(CpuId cpu, Deadline deadline) = 0;
   /// Starts what leads from the present wanted set to `wanted`; checked whole before it begins.
-  virtual Result<SetVcpusResult> SetVcpus(const CpuSet& wanted) = 0;
+  virtual Result<SetVcpusResult> SetVcpus(const CpuSet& wanted, Deadline deadline) = 0;
+  /// Ends a pending operation. kNotFound: no pending one has this id. kBusy: it has come too far to
+  /// be taken back; the message says what can be done instead.
+  virtual Result<OperationStatus> CancelOperation(std::uint64_t id) = 0;
   /// The set that a count means: the wanted set grown by the lowest free ids, or shrunk from the
   /// highest.
   virtual Result<CpuSet> CpuSetForCount(std::uint32_t count) const = 0;
+
+  /// Binds the vCPU's thread to `host_cpus`, now and whenever it is started again.
+  /// kInvalidArgument: no such vCPU, or none of `host_cpus` is one that this process may use.
+  virtual Result<void> SetAffinity(CpuId cpu, const CpuSet& host_cpus) = 0;
+  virtual Metrics metrics() const = 0;
 
   /// Pauses every vCPU; `done` is called on the machine thread when each has left KVM_RUN.
   virtual void Stop(std::function<void()> done) = 0;

@@ -1,16 +1,12 @@
 #include "vmm/control/machine_json.h"
 
 namespace tidevm::control {
-namespace {
-
 std::string_view YesNoUnknown(const std::optional<bool>& value) {
   if (!value) {
     return "unknown";
   }
   return *value ? "yes" : "no";
 }
-
-}  // namespace
 
 std::string_view ToString(RunState state) {
   switch (state) {
@@ -53,11 +49,9 @@ Json ToJson(const OperationStatus& operation) {
   for (const PhaseTime& phase : operation.phases) {
     phases.push_back({{"phase", phase.phase}, {"since-request-ns", phase.since_request.count()}});
   }
-  Json json = {{"id", operation.id},
-               {"kind", ToString(operation.kind)},
-               {"cpu", operation.cpu},
-               {"outcome", ToString(operation.outcome)},
-               {"phases", std::move(phases)}};
+  Json json = {{"id", operation.id},          {"kind", ToString(operation.kind)},
+               {"cpu", operation.cpu},        {"outcome", ToString(operation.outcome)},
+               {"phases", std::move(phases)}, {"deadline-ms", operation.deadline.count()}};
   if (!operation.reason.empty()) {
     json["reason"] = operation.reason;
   }
@@ -102,9 +96,13 @@ Json ToVcpuInfo(const VcpuStatus& vcpu, const MachineInfo& info) {
                {"acpi-present", vcpu.acpi_present},
                {"insert-event", vcpu.insert_event},
                {"remove-event", vcpu.remove_event},
-               {"registered", YesNoUnknown(vcpu.registered)}};
+               {"registered", YesNoUnknown(vcpu.registered)},
+               {"online", YesNoUnknown(vcpu.online)}};
   if (vcpu.thread_id) {
     json["thread-id"] = *vcpu.thread_id;
+  }
+  if (vcpu.affinity) {
+    json["affinity"] = vcpu.affinity->ToString();
   }
   if (vcpu.last_ost) {
     json["last-ost"] = {{"source", vcpu.last_ost->event}, {"status", vcpu.last_ost->status}};

@@ -1,6 +1,7 @@
 // The machine's values as QMP shows them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,7 @@ namespace tidevm::control {
 /// The driver name of device_add, and the type in query-hotpluggable-cpus.
 inline constexpr std::string_view kCpuType = "host-x86_64-cpu";
 
+std::string_view YesNoUnknown(const std::optional<bool>& value);  // "yes", "no", "unknown"
 std::string_view ToString(RunState state);
 std::string_view ToString(ShutdownCause cause);
 

@@ -162,8 +162,10 @@ void CpuRegisterBlock::WriteCommandData(std::uint32_t value) {
 
 void CpuRegisterBlock::RaiseInsert(CpuId cpu) {
   const std::lock_guard lock(mutex_);
-  cpus_[cpu].flags.insert_event = true;
-  cpus_[cpu].event_seen = false;
+  Cpu& raised = cpus_[cpu];
+  // One that waits still, from an add that ran out of time, may have been seen.
+  raised.event_seen = raised.event_seen && raised.flags.insert_event;
+  raised.flags.insert_event = true;
   UpdateLine();
 }
 

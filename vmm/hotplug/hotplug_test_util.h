@@ -117,12 +117,20 @@ class FakeVcpu final : public vcpu::Vcpu {
     return thread_ ? std::optional<pid_t>(1000 + static_cast<pid_t>(cpu())) : std::nullopt;
   }
   std::chrono::nanoseconds cpu_time() const override { return {}; }
+  std::chrono::nanoseconds total_cpu_time() const override { return {}; }
+  std::optional<CpuSet> affinity() const override { return bound; }
+  std::vector<std::uint64_t> exit_counts() const override { return {}; }
+  Result<void> SetAffinity(const CpuSet& host_cpus) override {
+    bound = host_cpus;
+    return {};
+  }
   bool has_thread() const override { return thread_; }
   bool held() const override { return is_held; }
   void Kick() override { ++kicks; }
 
   bool stop_requested() const { return stop_requested_; }
 
+  std::optional<CpuSet> bound;
   bool is_held = false;
   bool fail_start = false;
   bool fail_revive = false;
@@ -165,7 +173,12 @@ class ListenerLog final : public HotplugListener {
   using Named = std::pair<CpuId, std::string>;
 
   void OnOperation(const Operation& /*operation*/) override { ++operation_changes; }
-  void OnVcpuState(CpuId cpu, vcpu::VcpuState state) override { states[cpu].push_back(state); }
+  void OnVcpuState(CpuId cpu, vcpu::VcpuState state, std::optional<bool> online) override {
+    if (states[cpu].empty() || states[cpu].back() != state) {
+      states[cpu].push_back(state);
+    }
+    onlines[cpu].push_back(online);
+  }
   void OnOst(CpuId cpu, const std::string& device_id, OstReport /*report*/) override {
     osts.emplace_back(cpu, device_id);
   }
@@ -178,6 +191,7 @@ class ListenerLog final : public HotplugListener {
 
   int operation_changes = 0;
   std::map<CpuId, std::vector<vcpu::VcpuState>> states;
+  std::map<CpuId, std::vector<std::optional<bool>>> onlines;
   std::vector<Named> osts;
   std::vector<Named> unplugged;
   std::vector<Named> refused;
@@ -238,8 +252,12 @@ class TestBench {
   void Answer(CpuId cpu, std::uint32_t notification) {
     if (notification == 1) {
       guest.Ost(cpu, 1, 0);
+      Settle();
+      Arm(cpu, true);
     } else {
       guest.Ost(cpu, 3, 0x84);
+      Settle();
+      Arm(cpu, false);
       guest.Eject(cpu);
       guest.Ost(cpu, 3, 0);
     }
@@ -249,6 +267,22 @@ class TestBench {
   void Plug(CpuId cpu, std::string device_id = {}) {
     controller.Add(cpu, std::move(device_id)).value();
     Obey();
+  }
+
+  /// From now on the guest says which CPUs are online.
+  void GuestArms() {
+    guest_arms = true;
+    controller.HandleOnline(0, true);
+  }
+  void Arm(CpuId cpu, bool armed) {
+    if (guest_arms) {
+      controller.HandleOnline(cpu, armed);
+    }
+  }
+
+  /// So long after everything that has been asked for, all clocks say that it is too late.
+  void LetTimePass() {
+    controller.HandleDeadlines(Operation::Clock::now() + kLongestDeadline + kDefaultDeadline);
   }
 
   /// A removal that the guest has acknowledged and not answered.
@@ -306,6 +340,7 @@ class TestBench {
   ListenerLog listener;
   std::map<CpuId, FakeVcpu*> vcpus;  // the controller's
   int made = 0;
+  bool guest_arms = false;
   bool fail_make = false;
   bool fail_start = false;  // of vCPUs made from now on
   HotplugController controller;

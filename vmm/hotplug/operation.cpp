@@ -81,8 +81,14 @@ std::string_view ToString(Phase phase) {
       return "acknowledged";
     case Phase::kRegistered:
       return "registered";
+    case Phase::kBooting:
+      return "booting";
+    case Phase::kOnline:
+      return "online";
     case Phase::kOstInProgress:
       return "ost-in-progress";
+    case Phase::kGoingDown:
+      return "going-down";
     case Phase::kEjected:
       return "ejected";
     case Phase::kJoined:
@@ -93,11 +99,16 @@ std::string_view ToString(Phase phase) {
   return "?";
 }
 
-bool Operation::acknowledged() const {
-  const auto last = std::ranges::find_if(reached | std::views::reverse, [](const Reached& reach) {
-    return reach.phase == Phase::kNotified || reach.phase == Phase::kAcknowledged;
-  });
-  return last != std::ranges::rend(reached) && last->phase == Phase::kAcknowledged;
+bool Operation::HasReachedSinceNotified(Phase phase) const {
+  for (const Reached& reach : reached | std::views::reverse) {
+    if (reach.phase == phase) {
+      return true;
+    }
+    if (reach.phase == Phase::kNotified) {
+      return false;
+    }
+  }
+  return false;
 }
 
 std::string DescribeOst(std::uint32_t event, std::uint32_t status) {

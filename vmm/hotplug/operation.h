@@ -20,7 +20,10 @@ enum class Phase {
   kNotified,       ///< event raised
   kAcknowledged,   ///< the guest cleared the event
   kRegistered,     ///< add: _OST success
+  kBooting,        ///< add: the vCPU left its wait for INIT and SIPI
+  kOnline,         ///< add: the guest armed the vCPU's paravirtual MSRs
   kOstInProgress,  ///< remove: _OST "in progress"
+  kGoingDown,      ///< remove: the guest disarmed the vCPU's paravirtual MSRs
   kEjected,        ///< remove: the guest wrote the eject bit
   kJoined,         ///< remove: thread gone
   kParked,         ///< remove: descriptor kept for the next add
@@ -44,10 +47,14 @@ struct Operation {
   std::string reason;            // for every outcome but kPending and kDone
   std::vector<Reached> reached;  // in order of time; kRequested first
   Reached latest;  // the one heard of last, which another thread may have reached earlier
+  std::chrono::milliseconds patience{};  // as asked for
+  Clock::time_point deadline;            // and what it comes to; pauses of the machine push it back
 
   bool pending() const { return outcome == Outcome::kPending; }
   /// Whether the guest took notice since the event was last raised. Before that it answers nothing.
-  bool acknowledged() const;
+  bool acknowledged() const { return HasReachedSinceNotified(Phase::kAcknowledged); }
+  /// Since the event was last raised: a guest reset raises it again, for another guest.
+  bool HasReachedSinceNotified(Phase phase) const;
 };
 
 /// An _OST status in words. ACPI 6.4, 6.3.5, as far as CPU hotplug uses it.

@@ -1,10 +1,12 @@
 // Why KVM_RUN came back. Spans point into the shared run page and live until the next Run().
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "tidevm/ids.h"
@@ -28,6 +30,12 @@ struct ExitMmio {
   bool is_write = false;
   std::span<std::byte> data;
 };
+/// KVM_EXIT_X86_WRMSR: a write that Vm::TrapMsrWrites() asked for. Unless Vcpu::FailMsrWrite() is
+/// called, the guest takes it for done.
+struct ExitMsrWrite {
+  std::uint32_t index = 0;
+  std::uint64_t value = 0;
+};
 /// Halted for good: only where the interrupt controller is not KVM's.
 struct ExitHalt {};
 /// Triple fault.
@@ -41,7 +49,11 @@ struct ExitUnsupported {
   std::uint32_t reason = 0;
 };
 
-using Exit = std::variant<ExitInterrupted, ExitAwakened, ExitIo, ExitMmio, ExitHalt, ExitShutdown,
-                          ExitBroken, ExitUnsupported>;
+using Exit = std::variant<ExitInterrupted, ExitAwakened, ExitIo, ExitMmio, ExitMsrWrite, ExitHalt,
+                          ExitShutdown, ExitBroken, ExitUnsupported>;
+
+/// For counters: of each alternative of Exit, in its order.
+inline constexpr std::array<std::string_view, std::variant_size_v<Exit>> kExitNames = {
+    "interrupted", "awakened", "io", "mmio", "msr", "halt", "shutdown", "broken", "unsupported"};
 
 }  // namespace tidevm::kvm

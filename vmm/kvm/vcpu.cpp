@@ -93,6 +93,8 @@ Exit Vcpu::DecodeExit() {
                       .is_write = run.mmio.is_write != 0,
                       .data = std::as_writable_bytes(std::span(run.mmio.data).first(length))};
     }
+    case KVM_EXIT_X86_WRMSR:
+      return ExitMsrWrite{.index = run.msr.index, .value = run.msr.data};
     case KVM_EXIT_INTR:
       return ExitInterrupted{};
     case KVM_EXIT_HLT:
@@ -201,6 +203,8 @@ Result<std::vector<std::uint32_t>> Vcpu::SetMsrs(std::span<const kvm_msr_entry> 
   }
   return refused;
 }
+
+void Vcpu::FailMsrWrite() { run_->msr.error = 1; }
 
 void Vcpu::NotePaused() { static_cast<void>(RetryIoctl(fd_.get(), KVM_KVMCLOCK_CTRL, 0)); }
 

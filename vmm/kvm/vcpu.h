@@ -55,6 +55,9 @@ class Vcpu {
   /// KVM_SET_MSRS. Returns the indices that KVM refused; the others are set.
   Result<std::vector<std::uint32_t>> SetMsrs(std::span<const kvm_msr_entry> entries);
 
+  /// After ExitMsrWrite: the guest's write ends in #GP. Takes effect with the next Run().
+  void FailMsrWrite();
+
   /// KVM_KVMCLOCK_CTRL: tells the guest that it was paused, so that its watchdog stays quiet.
   /// A guest that has no kvmclock makes KVM answer EINVAL, which is fine.
   void NotePaused();

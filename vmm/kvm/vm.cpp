@@ -1,6 +1,7 @@
 #include "vmm/kvm/vm.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -89,6 +90,30 @@ Result<void> Vm::SetIrqLine(Gsi gsi, bool asserted) const {
   level.level = asserted ? 1 : 0;
   if (RetryIoctl(fd_.get(), KVM_IRQ_LINE, &level) < 0) {
     return FailErrno(errno, "KVM_IRQ_LINE gsi {}", gsi);
+  }
+  return {};
+}
+
+Result<void> Vm::TrapMsrWrites(std::uint32_t first, std::uint32_t count) const {
+  if (CheckExtension(KVM_CAP_X86_USER_SPACE_MSR) == 0 ||
+      CheckExtension(KVM_CAP_X86_MSR_FILTER) == 0) {
+    return Fail(ErrorCode::kUnsupported, "KVM_CAP_X86_USER_SPACE_MSR and KVM_CAP_X86_MSR_FILTER");
+  }
+  kvm_enable_cap exits{};
+  exits.cap = KVM_CAP_X86_USER_SPACE_MSR;
+  exits.args[0] = KVM_MSR_EXIT_REASON_FILTER;
+  if (RetryIoctl(fd_.get(), KVM_ENABLE_CAP, &exits) < 0) {
+    return FailErrno(errno, "KVM_ENABLE_CAP KVM_CAP_X86_USER_SPACE_MSR");
+  }
+  std::array<std::uint8_t, 8> denied{};  // a bit that is 0 denies
+  kvm_msr_filter filter{};
+  filter.flags = KVM_MSR_FILTER_DEFAULT_ALLOW;
+  filter.ranges[0].flags = KVM_MSR_FILTER_WRITE;
+  filter.ranges[0].base = first;
+  filter.ranges[0].nmsrs = count;
+  filter.ranges[0].bitmap = denied.data();
+  if (count > 8 * denied.size() || RetryIoctl(fd_.get(), KVM_X86_SET_MSR_FILTER, &filter) < 0) {
+    return FailErrno(errno, "KVM_X86_SET_MSR_FILTER {} MSRs from {:#x}", count, first);
   }
   return {};
 }

@@ -42,6 +42,11 @@ class Vm {
   /// KVM_IRQ_LINE: the level of one I/O APIC pin.
   Result<void> SetIrqLine(Gsi gsi, bool asserted) const;
 
+  /// Makes each write of the guest to these MSRs an ExitMsrWrite, on the vCPU that wrote
+  /// (KVM_CAP_X86_USER_SPACE_MSR, KVM_X86_SET_MSR_FILTER). At most 64 MSRs, from `first` on.
+  /// kUnsupported: this KVM cannot (before Linux 5.10).
+  Result<void> TrapMsrWrites(std::uint32_t first, std::uint32_t count) const;
+
   Result<IrqChipState> GetIrqChip() const;
   Result<void> SetIrqChip(const IrqChipState& state) const;
 

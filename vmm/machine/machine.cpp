@@ -90,6 +90,15 @@ Result<void> Machine::OpenKvm() {
     return tl::make_unexpected(msrs.error());
   }
   pristine_msrs_ = vcpu::PristineMsrs(*msrs);
+  // Without them a guest's CPUs are "registered", and whether they are online stays unknown.
+  if (auto trapped = vm_->TrapMsrWrites(vcpu::kFirstParavirtMsr, vcpu::kParavirtMsrCount);
+      !trapped) {
+    if (trapped.error().code != ErrorCode::kUnsupported) {
+      return trapped;
+    }
+    spdlog::warn("this KVM lacks {} (Linux 5.10 has them): whether a vCPU is online stays unknown",
+                 trapped.error().message);
+  }
   return vm_->GetIrqChip().map(
       [this](const kvm::IrqChipState& state) { pristine_irq_chip_ = state; });
 }
@@ -139,7 +148,7 @@ Result<void> Machine::CreateDevices() {
     return tl::make_unexpected(std::move(events.error()));
   }
   guest_events_ = std::move(*events);
-  poster_ = std::make_unique<GuestEventPoster>(*guest_events_);
+  poster_ = std::make_unique<GuestEventPoster>(*guest_events_, topology_->max());
   power_button_line_ = std::make_unique<IrqLine>(*vm_, layout::kPowerButtonGsi);
   power_ = std::make_unique<devices::PowerDevice>(*poster_, *power_button_line_);
   pvpanic_ = std::make_unique<devices::PvpanicDevice>(*poster_);
@@ -222,7 +231,12 @@ Result<void> Machine::WireEvents() {
   };
   return on_readable(guest_events_->event_fd(), [this] { HandleGuestEvents(); })
       .and_then([&] {
-        return on_readable(intents_->event_fd(), [this] { controller_->HandleIntents(); });
+        return on_readable(intents_->event_fd(), [this] {
+          // What a thread said before, to the other mailbox, is heard before: "online" may have to
+          // be known when "registered" comes.
+          HandleGuestEvents();
+          controller_->HandleIntents();
+        });
       })
       .and_then(
           [&] { return on_readable(signals_->fd(), [this] { HandleSignal(signals_->Take()); }); });
@@ -262,6 +276,7 @@ Result<void> Machine::OpenConsole() {
 Result<int> Machine::Run() {
   if (options_.paused) {
     gate_.Close();
+    controller_->PauseDeadlines();
   } else {
     run_state_ = control::RunState::kRunning;
   }

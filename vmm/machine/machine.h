@@ -50,9 +50,13 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
   control::RunState run_state() const override { return run_state_; }
   std::vector<control::VcpuStatus> vcpus() const override;
   std::vector<control::OperationStatus> operations() const override;
-  Result<control::OperationStatus> AddVcpu(CpuId cpu, std::string device_id) override;
-  Result<control::OperationStatus> RemoveVcpu(CpuId cpu) override;
-  Result<control::SetVcpusResult> SetVcpus(const CpuSet& wanted) override;
+  Result<control::OperationStatus> AddVcpu(CpuId cpu, std::string device_id,
+                                           Deadline deadline) override;
+  Result<control::OperationStatus> RemoveVcpu(CpuId cpu, Deadline deadline) override;
+  Result<control::SetVcpusResult> SetVcpus(const CpuSet& wanted, Deadline deadline) override;
+  Result<control::OperationStatus> CancelOperation(std::uint64_t id) override;
+  Result<void> SetAffinity(CpuId cpu, const CpuSet& host_cpus) override;
+  control::Metrics metrics() const override;
   Result<CpuSet> CpuSetForCount(std::uint32_t count) const override;
   void Stop(std::function<void()> done) override;
   Result<void> Continue() override;
@@ -79,6 +83,8 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
   // What vCPU threads report.
   void HandleGuestEvents();
   void Handle(const ThreadStarted& event);
+  void Handle(const Booting& event);
+  void Handle(const OnlineChanged& event);
   void Handle(const ThreadHeld& event);
   void Handle(const ThreadEnded& event);
   void Handle(const PowerOff& event);
@@ -93,12 +99,13 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
   void FinishResetIfStopped();
   Result<void> RestartGuest();
   void FinishStopIfHeld();
+  void ArmDeadlineTimer();
   void End(int status, control::RunState state, control::ShutdownCause cause, bool by_guest);
   void Publish(const control::Event& event);
 
   // hotplug::HotplugListener
   void OnOperation(const hotplug::Operation& operation) override;
-  void OnVcpuState(CpuId cpu, vcpu::VcpuState state) override;
+  void OnVcpuState(CpuId cpu, vcpu::VcpuState state, std::optional<bool> online) override;
   void OnOst(CpuId cpu, const std::string& device_id, OstReport report) override;
   void OnUnplugged(CpuId cpu, const std::string& device_id) override;
   void OnUnplugRefused(CpuId cpu, const std::string& device_id) override;
@@ -110,6 +117,9 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
   bool power_button_pressed_by_signal_ = false;
   bool crash_kernel_noted_ = false;
   std::vector<std::function<void()>> stop_waiters_;
+  // The timer for the earliest deadline; nothing ticks while nothing is pending.
+  std::optional<hotplug::HotplugController::Clock::time_point> armed_deadline_;
+  control::EventLoop::TimerId deadline_timer_ = 0;
 
   // From here on in the order of creation: what is below is destroyed first. The vCPU threads end
   // with controller_, before anything that they use.

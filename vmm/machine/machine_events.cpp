@@ -1,6 +1,7 @@
 // What happens while the guest runs: reports of vCPU threads, pause, reset, the end.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -20,6 +21,13 @@ void Machine::HandleGuestEvents() {
 
 void Machine::Handle(const ThreadStarted& event) {
   controller_->HandleThreadStarted(event.cpu, event.when);
+}
+
+void Machine::Handle(const Booting& event) { controller_->HandleBooting(event.cpu, event.when); }
+
+void Machine::Handle(const OnlineChanged& event) {
+  const auto [online, when] = poster_->TakeOnline(event.cpu);
+  controller_->HandleOnline(event.cpu, online, when);
 }
 
 void Machine::Handle(const ThreadHeld& /*event*/) { FinishStopIfHeld(); }
@@ -87,6 +95,8 @@ void Machine::EndWithPanic(const std::string& reason) {
 void Machine::Stop(std::function<void()> done) {
   stop_waiters_.push_back(std::move(done));
   gate_.Close();
+  controller_->PauseDeadlines();
+  ArmDeadlineTimer();
   controller_->KickAll();
   FinishStopIfHeld();
 }
@@ -109,6 +119,8 @@ Result<void> Machine::Continue() {
     return {};
   }
   gate_.Open();
+  controller_->ResumeDeadlines();
+  ArmDeadlineTimer();
   // A stop that is still under way was overtaken; whoever asked for it is not left waiting.
   for (const auto& done : std::exchange(stop_waiters_, {})) {
     done();
@@ -182,7 +194,29 @@ Result<void> Machine::RestartGuest() {
   return controller_->StartAll();
 }
 
+void Machine::ArmDeadlineTimer() {
+  const auto next = controller_->next_deadline();
+  if (next == armed_deadline_) {
+    return;
+  }
+  loop_->Cancel(deadline_timer_);
+  armed_deadline_ = next;
+  if (!next) {
+    return;
+  }
+  using hotplug::HotplugController;
+  const auto now = HotplugController::Clock::now();
+  // Rounded up: a timer that comes early would find nothing overdue.
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::max(*next, now) - now);
+  deadline_timer_ = loop_->After(wait, [this] {
+    armed_deadline_ = std::nullopt;
+    controller_->HandleDeadlines(HotplugController::Clock::now());
+    ArmDeadlineTimer();
+  });
+}
+
 void Machine::OnOperation(const hotplug::Operation& operation) {
+  ArmDeadlineTimer();
   if (!operation.pending()) {
     spdlog::info("vCPU {}: {} {}{}{}", operation.cpu, ToString(operation.kind),
                  ToString(operation.outcome), operation.reason.empty() ? "" : ": ",
@@ -191,8 +225,8 @@ void Machine::OnOperation(const hotplug::Operation& operation) {
   Publish(ToEvent(operation));
 }
 
-void Machine::OnVcpuState(CpuId cpu, vcpu::VcpuState state) {
-  Publish(control::event::VcpuState{.cpu = cpu, .state = ToString(state)});
+void Machine::OnVcpuState(CpuId cpu, vcpu::VcpuState state, std::optional<bool> online) {
+  Publish(control::event::VcpuState{.cpu = cpu, .state = ToString(state), .online = online});
 }
 
 void Machine::OnOst(CpuId cpu, const std::string& device_id, OstReport report) {

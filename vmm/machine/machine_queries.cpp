@@ -33,26 +33,50 @@ std::vector<control::OperationStatus> Machine::operations() const {
   return all;
 }
 
-Result<control::OperationStatus> Machine::AddVcpu(CpuId cpu, std::string device_id) {
-  return controller_->Add(cpu, std::move(device_id)).map([](const hotplug::Operation* operation) {
-    return ToControl(*operation);
-  });
+namespace {
+
+Result<control::OperationStatus> ToControlResult(const Result<const hotplug::Operation*>& begun) {
+  return begun.map([](const hotplug::Operation* operation) { return ToControl(*operation); });
 }
 
-Result<control::OperationStatus> Machine::RemoveVcpu(CpuId cpu) {
-  return controller_->Remove(cpu).map(
-      [](const hotplug::Operation* operation) { return ToControl(*operation); });
+}  // namespace
+
+Result<control::OperationStatus> Machine::AddVcpu(CpuId cpu, std::string device_id,
+                                                  Deadline deadline) {
+  return ToControlResult(controller_->Add(cpu, std::move(device_id), deadline));
 }
 
-Result<control::SetVcpusResult> Machine::SetVcpus(const CpuSet& wanted) {
-  return controller_->SetWanted(wanted).map(
-      [this](const std::vector<const hotplug::Operation*>& started) {
+Result<control::OperationStatus> Machine::RemoveVcpu(CpuId cpu, Deadline deadline) {
+  return ToControlResult(controller_->Remove(cpu, deadline));
+}
+
+Result<control::OperationStatus> Machine::CancelOperation(std::uint64_t id) {
+  return ToControlResult(controller_->Cancel(id));
+}
+
+Result<control::SetVcpusResult> Machine::SetVcpus(const CpuSet& wanted, Deadline deadline) {
+  return controller_->SetWanted(wanted, deadline)
+      .map([this](const std::vector<const hotplug::Operation*>& started) {
         control::SetVcpusResult result{.wanted = controller_->wanted(), .operations = {}};
         for (const hotplug::Operation* operation : started) {
           result.operations.push_back(ToControl(*operation));
         }
         return result;
       });
+}
+
+Result<void> Machine::SetAffinity(CpuId cpu, const CpuSet& host_cpus) {
+  return controller_->SetAffinity(cpu, host_cpus);
+}
+
+control::Metrics Machine::metrics() const {
+  control::Metrics metrics = ToControl(controller_->operations(), controller_->metrics());
+  for (CpuId cpu = 0; cpu < topology_->max(); ++cpu) {
+    if (const vcpu::Vcpu* const vcpu = controller_->vcpu(cpu)) {
+      metrics.vcpus.push_back(ToControlMetrics(*vcpu));
+    }
+  }
+  return metrics;
 }
 
 Result<CpuSet> Machine::CpuSetForCount(std::uint32_t count) const {

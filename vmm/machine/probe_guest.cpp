@@ -216,6 +216,9 @@ bool HandleExit(const kvm::Exit& exit, Transcript& transcript) {
     bool operator()(const kvm::ExitMmio& mmio) const {
       return Fail(fmt::format("an access to guest physical {:#x}, where nothing is", mmio.gpa));
     }
+    bool operator()(const kvm::ExitMsrWrite& write) const {  // which nobody asked for
+      return Fail(fmt::format("KVM_EXIT_X86_WRMSR, MSR {:#x}", write.index));
+    }
     bool operator()(const kvm::ExitHalt& /*exit*/) const { return Fail("KVM_EXIT_HLT"); }
     bool operator()(const kvm::ExitShutdown& /*exit*/) const {
       return Fail("triple fault: an exception could not be delivered");

@@ -12,6 +12,8 @@
 #include <utility>
 #include <variant>
 
+#include "vmm/vcpu/thread_affinity.h"
+
 namespace tidevm::vcpu {
 namespace {
 
@@ -36,6 +38,15 @@ Result<void> InstallKickHandler() {
     return FailErrno(failure, "installing the handler of the vCPU kick signal");
   }
   return {};
+}
+
+/// 0 where the clock's thread has ended.
+std::chrono::nanoseconds CpuTimeOf(clockid_t clock) {
+  timespec time{};
+  if (::clock_gettime(clock, &time) != 0) {
+    return {};
+  }
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 }  // namespace
@@ -88,13 +99,36 @@ std::optional<pid_t> KvmVcpu::thread_id() const {
 std::chrono::nanoseconds KvmVcpu::cpu_time() const {
   // Between thread start and join the handle is valid, also when the thread has ended.
   clockid_t clock{};
-  timespec time{};
   auto handle = const_cast<std::thread&>(thread_).native_handle();
-  if (!thread_.joinable() || ::pthread_getcpuclockid(handle, &clock) != 0 ||
-      ::clock_gettime(clock, &time) != 0) {
+  if (!thread_.joinable() || ::pthread_getcpuclockid(handle, &clock) != 0) {
     return {};
   }
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  const auto time = CpuTimeOf(clock);
+  return time == std::chrono::nanoseconds{} ? last_cpu_time_.load() : time;
+}
+
+std::vector<std::uint64_t> KvmVcpu::exit_counts() const {
+  std::vector<std::uint64_t> counts;
+  counts.reserve(exits_.size());
+  for (const auto& count : exits_) {
+    counts.push_back(count.load(std::memory_order_relaxed));
+  }
+  return counts;
+}
+
+std::optional<CpuSet> KvmVcpu::affinity() const {
+  const auto thread = thread_id();
+  return thread ? GetThreadAffinity(*thread) : std::nullopt;
+}
+
+Result<void> KvmVcpu::SetAffinity(const CpuSet& host_cpus) {
+  if (const auto thread = thread_id()) {
+    if (auto set = SetThreadAffinity(*thread, host_cpus); !set) {
+      return Chain(std::move(set.error()), fmt::format("vCPU {}", cpu()));
+    }
+  }
+  wanted_affinity_ = host_cpus;
+  return {};
 }
 
 Result<void> KvmVcpu::DoSetEntry(const LongModeEntry& entry) { return EnterLongMode(vcpu_, entry); }
@@ -103,6 +137,8 @@ Result<void> KvmVcpu::DoStart() {
   stop_requested_.store(false);
   held_.store(false);
   thread_id_.store(0);
+  paravirt_ = {};
+  booting_noted_ = false;
   try {
     thread_ = std::thread([this] { ThreadMain(); });
   } catch (const std::system_error& error) {
@@ -119,6 +155,7 @@ void KvmVcpu::DoRequestStop() {
 
 void KvmVcpu::DoJoin() {
   thread_.join();
+  ended_cpu_time_ += last_cpu_time_.exchange({});
   thread_id_.store(0);
   held_.store(false);
 }
@@ -141,10 +178,17 @@ void KvmVcpu::ThreadMain() {
   sigemptyset(&kick);
   sigaddset(&kick, KickSignal());
   ::pthread_sigmask(SIG_UNBLOCK, &kick, nullptr);
-  thread_id_.store(static_cast<pid_t>(::syscall(SYS_gettid)));
+  const auto thread = static_cast<pid_t>(::syscall(SYS_gettid));
+  if (wanted_affinity_) {
+    if (const auto bound = SetThreadAffinity(thread, *wanted_affinity_); !bound) {
+      spdlog::warn("vCPU {}: {}", cpu(), bound.error().message);
+    }
+  }
+  thread_id_.store(thread);
   environment_.observer.OnThreadStarted(cpu());
   ThreadEnd end = RunLoop();
   CompleteLastExit();
+  last_cpu_time_.store(CpuTimeOf(CLOCK_THREAD_CPUTIME_ID));
   environment_.observer.OnThreadEnded(cpu(), std::move(end));
 }
 
@@ -157,6 +201,7 @@ ThreadEnd KvmVcpu::RunLoop() {
       continue;
     }
     const kvm::Exit exit = vcpu_.Run();
+    exits_.at(exit.index()).fetch_add(1, std::memory_order_relaxed);
     if (std::holds_alternative<kvm::ExitInterrupted>(exit)) {
       vcpu_.set_immediate_exit(false);
       continue;
@@ -193,7 +238,12 @@ std::optional<ThreadEnd> KvmVcpu::Handle(const kvm::Exit& exit) {
         .description = fmt::format("KVM exit reason {} is not one that tidevm asked for",
                                    unsupported->reason)};
   }
-  return std::nullopt;  // awakened, or halted: run again
+  if (const auto* write = std::get_if<kvm::ExitMsrWrite>(&exit)) {
+    HandleMsrWrite(*write);
+  } else if (std::holds_alternative<kvm::ExitAwakened>(exit)) {
+    NoteBooting();
+  }
+  return std::nullopt;  // run again
 }
 
 void KvmVcpu::HandleIo(const kvm::ExitIo& io) {
@@ -204,6 +254,27 @@ void KvmVcpu::HandleIo(const kvm::ExitIo& io) {
     } else {
       environment_.ports.Read(io.port, rest.first(io.width));
     }
+  }
+}
+
+void KvmVcpu::HandleMsrWrite(const kvm::ExitMsrWrite& write) {
+  const kvm_msr_entry entry{.index = write.index, .reserved = 0, .data = write.value};
+  const auto refused = vcpu_.SetMsrs(std::span(&entry, 1));
+  if (!refused || !refused->empty()) {
+    vcpu_.FailMsrWrite();
+    return;
+  }
+  if (!ParavirtMsrs::Has(write.index)) {
+    return;
+  }
+  if (const auto online = paravirt_.Note(write.index, write.value)) {
+    environment_.observer.OnOnlineChanged(cpu(), *online);
+  }
+}
+
+void KvmVcpu::NoteBooting() {
+  if (!std::exchange(booting_noted_, true)) {
+    environment_.observer.OnBooting(cpu());
   }
 }
 

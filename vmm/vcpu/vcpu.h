@@ -4,8 +4,11 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
+#include <vector>
 
+#include "tidevm/cpu_set.h"
 #include "tidevm/ids.h"
 #include "tidevm/result.h"
 #include "vmm/vcpu/long_mode_entry.h"
@@ -33,6 +36,15 @@ class Vcpu {
   virtual bool has_thread() const = 0;
   /// Whether the thread waits at the gate.
   virtual bool held() const = 0;
+  /// The host CPUs that the thread may use, while there is one.
+  virtual std::optional<CpuSet> affinity() const = 0;
+  /// KVM_RUN's returns by kind, over all threads that this vCPU had; the order of kvm::kExitNames.
+  virtual std::vector<std::uint64_t> exit_counts() const = 0;
+  /// As cpu_time(), with the threads that have ended.
+  virtual std::chrono::nanoseconds total_cpu_time() const = 0;
+  /// For this thread and those to come. kInvalidArgument: none of them is a CPU that this process
+  /// may use.
+  virtual Result<void> SetAffinity(const CpuSet& host_cpus) = 0;
   /// Makes the thread look at the gate and at its orders. Any state.
   virtual void Kick() = 0;
 

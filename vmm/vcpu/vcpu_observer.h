@@ -29,6 +29,10 @@ class VcpuObserver {
 
   /// The thread is about to enter KVM_RUN for the first time, or to wait at the gate for it.
   virtual void OnThreadStarted(CpuId cpu) = 0;
+  /// The vCPU left its wait for INIT and SIPI: once in the life of a thread.
+  virtual void OnBooting(CpuId cpu) = 0;
+  /// The guest armed (true) or disarmed the vCPU's paravirtual MSRs. As often as the guest likes.
+  virtual void OnOnlineChanged(CpuId cpu, bool online) = 0;
   /// The thread waits at the closed gate.
   virtual void OnThreadHeld(CpuId cpu) = 0;
   /// The thread's last act.
