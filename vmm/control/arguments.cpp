@@ -32,10 +32,24 @@ bool HasType(const Json& value, ArgumentType type) {
     case ArgumentType::kBoolean:
       return value.is_boolean();
     case ArgumentType::kStringList:
-      return value.is_array() &&
-             std::all_of(value.begin(), value.end(), [](const Json& e) { return e.is_string(); });
+      return value.is_array();
   }
   return false;
+}
+
+std::optional<QmpError> CheckType(std::string_view name, ArgumentType type, const Json& value) {
+  if (!HasType(value, type)) {
+    return QmpError{
+        .desc = fmt::format("Invalid parameter type for '{}', expected: {}", name, TypeName(type))};
+  }
+  if (type == ArgumentType::kStringList) {
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      if (auto error = CheckType(fmt::format("{}[{}]", name, i), ArgumentType::kString, value[i])) {
+        return error;
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -47,9 +61,8 @@ std::optional<QmpError> CheckArguments(std::span<const ArgumentSpec> specs, cons
       if (spec.required) {
         return QmpError{.desc = fmt::format("Parameter '{}' is missing", spec.name)};
       }
-    } else if (!HasType(*value, spec.type)) {
-      return QmpError{.desc = fmt::format("Invalid parameter type for '{}', expected: {}",
-                                          spec.name, TypeName(spec.type))};
+    } else if (auto error = CheckType(spec.name, spec.type, *value)) {
+      return error;
     }
   }
   for (const auto& [key, value] : arguments.items()) {

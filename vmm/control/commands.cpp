@@ -87,8 +87,10 @@ constexpr std::array kCapabilitiesArguments = {ArgumentSpec{"enable", kStringLis
 constexpr std::array kDeviceAddArguments = {
     ArgumentSpec{"driver", kString, true}, ArgumentSpec{"id", kString, false},
     // Optional here, so that their absence is worded as QEMU words it.
-    ArgumentSpec{"socket-id", kInteger, false}, ArgumentSpec{"core-id", kInteger, false},
-    ArgumentSpec{"thread-id", kInteger, false}, kTimeoutArgument};
+    ArgumentSpec{"socket-id", kInteger, false}, ArgumentSpec{"die-id", kInteger, false},
+    ArgumentSpec{"module-id", kInteger, false}, ArgumentSpec{"core-id", kInteger, false},
+    ArgumentSpec{"thread-id", kInteger, false}, ArgumentSpec{"node-id", kInteger, false},
+    ArgumentSpec{"apic-id", kInteger, false}, kTimeoutArgument};
 constexpr std::array kDeviceDelArguments = {ArgumentSpec{"id", kString, true}, kTimeoutArgument};
 constexpr std::array kSetVcpusArguments = {ArgumentSpec{"count", kInteger, false},
                                            ArgumentSpec{"cpus", kString, false}, kTimeoutArgument};
@@ -146,12 +148,18 @@ std::optional<QmpError> CheckCapabilities(const Json& arguments) {
   if (auto error = CheckArguments(kCapabilitiesArguments, arguments)) {
     return error;
   }
-  // None is offered in the greeting, so none can be enabled.
-  if (const auto enable = arguments.find("enable"); enable != arguments.end() && !enable->empty()) {
-    return QmpError{
-        .desc = fmt::format("Capability '{}' not available", enable->front().get<std::string>())};
+  const auto enable = arguments.find("enable");
+  if (enable == arguments.end() || enable->empty()) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  // QEMU knows one capability. None is offered in the greeting, so none can be enabled.
+  for (std::size_t i = 0; i < enable->size(); ++i) {
+    if (const auto& name = (*enable)[i].get_ref<const std::string&>(); name != "oob") {
+      return QmpError{
+          .desc = fmt::format("Parameter 'enable[{}]' does not accept value '{}'", i, name)};
+    }
+  }
+  return QmpError{.desc = "Capability oob not available"};
 }
 
 }  // namespace tidevm::control

@@ -80,68 +80,6 @@ TEST_F(CommandsTest, QueryAcpiOspmStatus) {
     {"device": "d1", "slot": "1", "slot-type": "CPU", "source": 3, "status": 132}])"));
 }
 
-TEST_F(CommandsTest, DeviceAddTakesAPlace) {
-  EXPECT_EQ(Ask("device_add", R"({"driver": "host-x86_64-cpu", "id": "cpu2", "socket-id": 0,
-                                  "core-id": 2, "thread-id": 0})"),
-            Returned("{}"));
-  EXPECT_EQ(Ask("device_add", R"({"driver": "host-x86_64-cpu", "socket-id": 0, "core-id": 3,
-                                  "thread-id": 0})"),
-            Returned("{}"));
-  EXPECT_THAT(machine_.calls, ElementsAre("add 2 \"cpu2\"", "add 3 \"\""));
-}
-
-TEST_F(CommandsTest, DeviceAddRefusesWhatIsWrongBeforeAnythingHappens) {
-  machine_.Plug(3, "taken");
-  const std::string place = R"(, "socket-id": 0, "core-id": 2, "thread-id": 0})";
-  const std::string cpu = R"({"driver": "host-x86_64-cpu")";
-  ExpectError("device_add", "{}", "Parameter 'driver' is missing");
-  ExpectError("device_add", R"({"driver": 1})",
-              "Invalid parameter type for 'driver', expected: string");
-  ExpectError("device_add", R"({"driver": "e1000")" + place,
-              "'e1000' is not a valid device model name; only 'host-x86_64-cpu' is");
-  ExpectError("device_add", cpu + R"(, "mac": "x")" + place, "Parameter 'mac' is unexpected");
-  ExpectError("device_add", cpu + "}", "CPU socket-id is not set");
-  ExpectError("device_add", cpu + R"(, "socket-id": 0, "core-id": 4, "thread-id": 0})",
-              "Invalid CPU core-id: 4 must be in range 0:3");
-  ExpectError("device_add", cpu + R"(, "socket-id": 0, "core-id": -1, "thread-id": 0})",
-              "Invalid CPU core-id: -1 must be in range 0:3");
-  ExpectError("device_add", cpu + R"(, "socket-id": 0, "core-id": 2.0, "thread-id": 0})",
-              "Invalid parameter type for 'core-id', expected: integer");
-  ExpectError("device_add",
-              cpu + R"(, "socket-id": 0, "core-id": 18446744073709551615, "thread-id": 0})",
-              "Invalid parameter type for 'core-id', expected: integer");
-  ExpectError("device_add", cpu + R"(, "id": "taken")" + place, "Duplicate device ID 'taken'");
-  ExpectError("device_add", cpu + R"(, "id": "1x")" + place,
-              "Parameter 'id' expects an identifier: a letter, then letters, digits, '-', '.' and "
-              "'_'");
-}
-
-TEST_F(CommandsTest, DeviceAddPassesTheMachinesRefusalOn) {
-  machine_.error = Error{.code = ErrorCode::kBusy, .message = "vCPU 2 is plugged already"};
-  const Json answer = Ask("device_add", R"({"driver": "host-x86_64-cpu", "socket-id": 0,
-                                            "core-id": 2, "thread-id": 0})");
-  EXPECT_EQ(answer["error"]["desc"], "vCPU 2 is plugged already");
-  EXPECT_EQ(answer["error"]["class"], "GenericError");
-}
-
-TEST_F(CommandsTest, DeviceDelTakesIdOrPath) {
-  machine_.Plug(2, "cpu2");
-  machine_.Plug(3);
-  for (const char* id : {"cpu2", "/machine/peripheral/cpu2", "/machine/unattached/device[1]",
-                         "/machine/peripheral-anon/device[3]"}) {
-    EXPECT_EQ(Ask("device_del", fmt::format(R"({{"id": "{}"}})", id)), Returned("{}")) << id;
-  }
-  EXPECT_THAT(machine_.calls, ElementsAre("remove 2", "remove 2", "remove 1", "remove 3"));
-}
-
-TEST_F(CommandsTest, DeviceDelOfAnUnknownDevice) {
-  for (const char* id : {"cpu9", "", "/machine/peripheral-anon/device[2]"}) {
-    ExpectError("device_del", fmt::format(R"({{"id": "{}"}})", id),
-                fmt::format("Device '{}' not found", id), "DeviceNotFound");
-  }
-  ExpectError("device_del", "{}", "Parameter 'id' is missing");
-}
-
 TEST_F(CommandsTest, StopAnswersWhenPaused) {
   EXPECT_EQ(Ask("stop"), nullptr);
   machine_.stop_done();

@@ -1,6 +1,7 @@
 #include "vmm/control/cpu_commands.h"
 
 #include <algorithm>
+#include <array>
 
 #include "vmm/control/machine_json.h"
 
@@ -16,35 +17,95 @@ bool IsWellFormedId(std::string_view id) {
   });
 }
 
-// One of socket-id, core-id, thread-id, checked against the topology as QEMU does.
-tl::expected<std::uint32_t, QmpError> TopologyId(const Json& arguments, std::string_view name,
-                                                 std::uint32_t count) {
-  const auto value = IntegerArgument(arguments, name);
-  if (!value) {
-    return tl::make_unexpected(QmpError{.desc = fmt::format("CPU {} is not set", name)});
-  }
-  if (*value < 0 || *value >= std::int64_t{count}) {
-    return tl::make_unexpected(
-        QmpError{.desc = fmt::format("Invalid CPU {}: {} must be in range 0:{}", name, *value,
-                                     std::int64_t{count} - 1)});
-  }
-  return static_cast<std::uint32_t>(*value);
+struct TopologyLevel {
+  std::string_view name;
+  std::uint32_t count = 1;  // of the machine
+  std::uint32_t id = 0;     // of the CPU that is meant, once it is known
+};
+
+// In QEMU's order. The guest has one die and one module; QEMU's clients may name them all the same.
+std::array<TopologyLevel, 5> TopologyOf(const MachineInfo& info, const CpuPlace& place) {
+  return {{{.name = "socket-id", .count = info.sockets, .id = place.socket},
+           {.name = "die-id"},
+           {.name = "module-id"},
+           {.name = "core-id", .count = info.cores, .id = place.core},
+           {.name = "thread-id", .count = info.threads, .id = place.thread}}};
 }
 
-tl::expected<CpuPlace, QmpError> PlaceArgument(const Json& arguments, const MachineInfo& info) {
-  const auto socket = TopologyId(arguments, "socket-id", info.sockets);
-  if (!socket) {
-    return tl::make_unexpected(socket.error());
+// One level of the place, checked against the topology. Those that every machine has once may be
+// left out.
+tl::expected<std::uint32_t, QmpError> TopologyId(const Json& arguments,
+                                                 const TopologyLevel& level) {
+  const bool optional = level.name == "die-id" || level.name == "module-id";
+  const auto value = IntegerArgument(arguments, level.name);
+  if (!value && !optional) {
+    return tl::make_unexpected(QmpError{.desc = fmt::format("CPU {} is not set", level.name)});
   }
-  const auto core = TopologyId(arguments, "core-id", info.cores);
-  if (!core) {
-    return tl::make_unexpected(core.error());
+  if (value && (*value < 0 || *value >= std::int64_t{level.count})) {
+    return tl::make_unexpected(
+        QmpError{.desc = fmt::format("Invalid CPU {}: {} must be in range 0:{}", level.name, *value,
+                                     std::int64_t{level.count} - 1)});
   }
-  const auto thread = TopologyId(arguments, "thread-id", info.threads);
-  if (!thread) {
-    return tl::make_unexpected(thread.error());
+  return static_cast<std::uint32_t>(value.value_or(0));
+}
+
+tl::expected<VcpuStatus, QmpError> VcpuAtPlace(const Json& arguments, const MachineInfo& info,
+                                               const std::vector<VcpuStatus>& vcpus) {
+  std::array<std::uint32_t, 5> ids{};
+  const auto levels = TopologyOf(info, {});
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    const auto id = TopologyId(arguments, levels[i]);
+    if (!id) {
+      return tl::make_unexpected(id.error());
+    }
+    ids[i] = *id;
   }
-  return CpuPlace{.socket = *socket, .core = *core, .thread = *thread};
+  const CpuPlace place{.socket = ids[0], .core = ids[3], .thread = ids[4]};
+  const auto target = std::find_if(vcpus.begin(), vcpus.end(),
+                                   [&](const VcpuStatus& vcpu) { return vcpu.place == place; });
+  if (target == vcpus.end()) {
+    return tl::make_unexpected(QmpError{
+        .desc = fmt::format("Invalid CPU [socket: {}, core: {}, thread: {}]: the machine has {} "
+                            "possible CPUs",
+                            place.socket, place.core, place.thread, vcpus.size())});
+  }
+  return *target;
+}
+
+// A place beside the APIC ID may be given, and must be that CPU's.
+tl::expected<VcpuStatus, QmpError> VcpuWithApicId(std::int64_t apic_id, const Json& arguments,
+                                                  const MachineInfo& info,
+                                                  const std::vector<VcpuStatus>& vcpus) {
+  const auto target = std::find_if(vcpus.begin(), vcpus.end(), [&](const VcpuStatus& vcpu) {
+    return std::int64_t{vcpu.apic_id} == apic_id;
+  });
+  if (target == vcpus.end()) {
+    return tl::make_unexpected(QmpError{
+        .desc = fmt::format("Invalid CPU with APIC ID {}; query-vcpus lists those of the {} "
+                            "possible CPUs",
+                            apic_id, vcpus.size())});
+  }
+  for (const TopologyLevel& level : TopologyOf(info, target->place)) {
+    const auto value = IntegerArgument(arguments, level.name);
+    if (value && *value != std::int64_t{level.id}) {
+      return tl::make_unexpected(QmpError{
+          .desc = fmt::format("property {0}: {1} doesn't match set apic-id: 0x{2:x} ({0}: {3})",
+                              level.name, *value, apic_id, level.id)});
+    }
+  }
+  return *target;
+}
+
+// The CPU that device_add means: by its place, or by its APIC ID, as QEMU's x86 CPUs have it.
+tl::expected<VcpuStatus, QmpError> DeviceAddTarget(const Json& arguments, const MachineInfo& info,
+                                                   const std::vector<VcpuStatus>& vcpus) {
+  if (const auto node = IntegerArgument(arguments, "node-id"); node && *node != 0) {
+    return tl::make_unexpected(QmpError{
+        .desc = fmt::format("invalid node-id {}, must be 0: the guest has one NUMA node", *node)});
+  }
+  const auto apic_id = IntegerArgument(arguments, "apic-id");
+  return apic_id ? VcpuWithApicId(*apic_id, arguments, info, vcpus)
+                 : VcpuAtPlace(arguments, info, vcpus);
 }
 
 template <typename Convert>
@@ -91,23 +152,15 @@ void DeviceAdd(MachineControl& machine, const Json& arguments, const Reply& repl
                         "'-', '.' and '_'"});
     return;
   }
-  const auto place = PlaceArgument(arguments, machine.info());
-  if (!place) {
-    reply.Fail(place.error());
+  const auto vcpus = machine.vcpus();
+  const auto target = DeviceAddTarget(arguments, machine.info(), vcpus);
+  if (!target) {
+    reply.Fail(target.error());
     return;
   }
   const auto deadline = DeadlineArgument(arguments);
   if (!deadline) {
     reply.Fail(deadline.error());
-    return;
-  }
-  const auto vcpus = machine.vcpus();
-  const auto target = std::find_if(vcpus.begin(), vcpus.end(),
-                                   [&](const VcpuStatus& vcpu) { return vcpu.place == *place; });
-  if (target == vcpus.end()) {
-    reply.Fail({.desc = fmt::format("Invalid CPU [socket: {}, core: {}, thread: {}]: the machine "
-                                    "has {} possible CPUs",
-                                    place->socket, place->core, place->thread, vcpus.size())});
     return;
   }
   // The id must be unique among the other CPUs. For this very CPU the machine decides: it may be

@@ -1,6 +1,8 @@
 #include "vmm/control/qmp_message.h"
 
+#include <set>
 #include <utility>
+#include <vector>
 
 namespace tidevm::control {
 namespace {
@@ -18,6 +20,31 @@ Json WithId(Json message, const std::optional<Json>& id) {
   return message;
 }
 
+struct ParsedText {
+  Json value;  // discarded where it is no JSON
+  bool has_duplicate_key = false;
+};
+
+// Of two equal keys in one object nlohmann keeps the last. QEMU refuses both, so that no request
+// means something else than it seems to.
+ParsedText ParseText(std::string_view text) {
+  ParsedText parsed;
+  std::vector<std::set<std::string>> open_objects;  // their keys
+  const auto watch = [&](int /*depth*/, Json::parse_event_t event, const Json& value) {
+    if (event == Json::parse_event_t::object_start) {
+      open_objects.emplace_back();
+    } else if (event == Json::parse_event_t::object_end) {
+      open_objects.pop_back();
+    } else if (event == Json::parse_event_t::key) {
+      const bool is_new = open_objects.back().insert(value.get<std::string>()).second;
+      parsed.has_duplicate_key = parsed.has_duplicate_key || !is_new;
+    }
+    return true;
+  };
+  parsed.value = Json::parse(text, watch, /*allow_exceptions=*/false);
+  return parsed;
+}
+
 }  // namespace
 
 QmpError ToQmpError(const Error& error) {
@@ -25,11 +52,16 @@ QmpError ToQmpError(const Error& error) {
 }
 
 tl::expected<QmpRequest, BadRequest> ParseRequest(std::string_view text) {
-  Json message = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (message.is_discarded()) {
+  ParsedText parsed = ParseText(text);
+  if (parsed.value.is_discarded()) {
     return tl::make_unexpected(
         BadRequest{.error = {.desc = "JSON parse error, invalid JSON or UTF-8"}, .id = {}});
   }
+  if (parsed.has_duplicate_key) {
+    return tl::make_unexpected(
+        BadRequest{.error = {.desc = "JSON parse error, duplicate key"}, .id = {}});
+  }
+  Json& message = parsed.value;
   if (!message.is_object()) {
     return tl::make_unexpected(
         BadRequest{.error = {.desc = "QMP input must be a JSON object"}, .id = {}});

@@ -22,7 +22,12 @@ TEST_F(QmpServerTest, GreetsThenNegotiates) {
   EXPECT_EQ(Next(client), Json::parse(R"({"error": {"class": "CommandNotFound", "desc":
       "Expecting capabilities negotiation with 'qmp_capabilities'"}, "id": 1})"));
   client.Send(R"({"execute": "qmp_capabilities", "arguments": {"enable": ["oob"]}})");
-  EXPECT_EQ(Next(client)["error"]["desc"], "Capability 'oob' not available");
+  EXPECT_EQ(Next(client)["error"]["desc"], "Capability oob not available");
+  client.Send(R"({"execute": "qmp_capabilities", "arguments": {"enable": ["oob", "x"]}})");
+  EXPECT_EQ(Next(client)["error"]["desc"], "Parameter 'enable[1]' does not accept value 'x'");
+  client.Send(R"({"execute": "qmp_capabilities", "arguments": {"enable": ["oob", 1]}})");
+  EXPECT_EQ(Next(client)["error"]["desc"],
+            "Invalid parameter type for 'enable[1]', expected: string");
   client.Send(R"({"execute": "qmp_capabilities", "arguments": {"enable": []}})");
   EXPECT_EQ(Next(client), Json::parse(R"({"return": {}})"));
   client.Send("{\"execute\": \"query-status\"}");
@@ -56,6 +61,9 @@ TEST_F(QmpServerTest, ShapesOfRequestsThatAreRefused) {
        "QMP input member 'arguments' must be an object"},
       {"{\"exec-oob\": \"stop\"}\n", "QMP input member 'exec-oob' is unexpected"},
       {"{\"execute\": \"stop\x02", "JSON parse error, stray byte 0x02"},
+      {R"({"execute": "query-kvm", "execute": "stop"})", "JSON parse error, duplicate key"},
+      {R"({"execute": "set-vcpus", "arguments": {"count": 1, "count": 2}})",
+       "JSON parse error, duplicate key"},
   };
   for (const auto& [request, desc] : cases) {
     client.Send(request);
@@ -65,6 +73,12 @@ TEST_F(QmpServerTest, ShapesOfRequestsThatAreRefused) {
   client.Send("{\"execute\": \"query-kvm\"}");
   EXPECT_TRUE(Next(client).contains("return"));
   EXPECT_TRUE(machine_.calls.empty());
+}
+
+TEST_F(QmpServerTest, EqualKeysInDifferentObjectsAreNoDuplicates) {
+  Client client = Negotiated();
+  client.Send(R"({"execute": "query-kvm", "id": {"execute": [{"a": 1}, {"a": 2}]}})");
+  EXPECT_EQ(Next(client)["id"], Json::parse(R"({"execute": [{"a": 1}, {"a": 2}]})"));
 }
 
 TEST_F(QmpServerTest, SeveralRequestsInOneReadAreAnsweredInOrder) {
