@@ -13,7 +13,7 @@
 
 namespace tidevm::control {
 
-class FakeMachine final : public MachineControl {
+class FakeMachine : public MachineControl {
  public:
   FakeMachine() {
     for (CpuId cpu = 0; cpu < machine.max_cpus; ++cpu) {
