@@ -115,6 +115,50 @@ TEST_F(QmpServerTest, ClientThatNeverReadsIsDroppedAndTheOthersGoOn) {
   EXPECT_LT(kept, published);
 }
 
+TEST_F(QmpServerTest, AllOfThatAtOnceAndTheOthersGetEveryEventAndEveryAnswer) {
+  Client good = Negotiated();
+  Client listener = Negotiated();
+  Client slow = Negotiated();
+  Client brackets = Negotiated();
+  Client dying = Negotiated();
+  const std::string megabyte(1 << 20, '[');
+  std::string_view rest = megabyte;
+  dying.Send(R"({"execute":"set-vcpus","arguments":{"cou)");
+  int published = 0;
+  int answered = 0;
+  int heard_by_good = 0;
+  int heard_by_listener = 0;
+  const auto count = [&](Client& client, int& events) {
+    client.Receive();
+    while (const auto message = client.TakeMessage()) {
+      ++(message->contains("event") ? events : answered);
+    }
+  };
+  for (int round = 0; round < 160; ++round) {
+    for (int i = 0; i < 100; ++i, ++published) {
+      server_->Publish(event::VcpuState{.cpu = 1, .state = "running"});
+    }
+    rest.remove_prefix(brackets.Send(rest));
+    if (round == 10) {
+      dying.Close();
+    }
+    good.Send(R"({"execute":"query-kvm"})");
+    Turn();
+    count(good, heard_by_good);
+    count(listener, heard_by_listener);
+  }
+  EXPECT_TRUE(Until([&] {
+    count(good, heard_by_good);
+    count(listener, heard_by_listener);
+    return heard_by_good == published && heard_by_listener == published && answered == 160;
+  })) << heard_by_good
+      << " and " << heard_by_listener << " of " << published << " events, " << answered
+      << " of 160 answers";
+  ExpectGone(slow);
+  ExpectGone(brackets);
+  EXPECT_TRUE(machine_.calls.empty());
+}
+
 TEST_F(QmpServerTest, ClientThatAsksWithoutReadingIsPausedNotDropped) {
   Client client = Negotiated();
   const std::string request = R"({"execute":"query-vcpus"})";
