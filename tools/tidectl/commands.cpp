@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::chrono::seconds kAnswerTimeout{10};
 constexpr std::chrono::seconds kWaitTimeout{30};
+constexpr std::chrono::seconds kDeadlineMargin{5};
 
 int RunEvents(Session& session) {
   while (true) {
@@ -64,10 +65,9 @@ int RunQmp(Session& session) {
   }
   if (request.is_discarded() || request.value("arguments", Json()).is_discarded() ||
       (whole && words.size() == 2)) {
-    session.terminal.err << "tidectl: qmp: not valid JSON; give a request in {}, or a command's "
-                            "name and its arguments in {}"
-                         << std::endl;
-    return kExitUsage;
+    return ReportUsage(
+        "qmp: not valid JSON; give a request in {}, or a command's name and its arguments in {}",
+        session.terminal);
   }
   const auto answer = session.client.Call(request, session.deadline);
   if (!answer) {
@@ -87,48 +87,43 @@ int RunQmp(Session& session) {
                 session.terminal);
 }
 
+int RunPowerdown(Session& session) {
+  return RunPlain(session, "system_powerdown", "power button pressed");
+}
+int RunReset(Session& session) { return RunPlain(session, "system_reset", "reset"); }
+int RunStop(Session& session) { return RunPlain(session, "stop", "paused"); }
+int RunCont(Session& session) { return RunPlain(session, "cont", "running"); }
+int RunQuit(Session& session) { return RunPlain(session, "quit", "ended"); }
+
 int RunCommand(Session& session) {
-  const std::string& command = session.options.command;
-  if (command == "vcpus") {
-    return RunVcpus(session);
-  }
-  if (command == "set-vcpus") {
-    return RunSetVcpus(session);
-  }
-  if (command == "plug") {
-    return RunPlug(session);
-  }
-  if (command == "unplug") {
-    return RunUnplug(session);
-  }
-  if (command == "events") {
-    return RunEvents(session);
-  }
-  if (command == "status") {
-    return RunStatus(session);
-  }
-  if (command == "qmp") {
-    return RunQmp(session);
-  }
-  struct Plain {
+  struct Entry {
     std::string_view name;
-    const char* qmp;
-    std::string_view done;
+    int (*run)(Session&);
   };
-  constexpr std::array kPlain = {
-      Plain{"powerdown", "system_powerdown", "power button pressed"},
-      Plain{"reset", "system_reset", "reset"},
-      Plain{"stop", "stop", "paused"},
-      Plain{"cont", "cont", "running"},
-      Plain{"quit", "quit", "ended"},
+  static constexpr std::array kEntries = {
+      Entry{"vcpus", RunVcpus},
+      Entry{"set-vcpus", RunSetVcpus},
+      Entry{"plug", RunPlug},
+      Entry{"unplug", RunUnplug},
+      Entry{"operations", RunOperations},
+      Entry{"cancel", RunCancel},
+      Entry{"affinity", RunAffinity},
+      Entry{"events", RunEvents},
+      Entry{"status", RunStatus},
+      Entry{"powerdown", RunPowerdown},
+      Entry{"reset", RunReset},
+      Entry{"stop", RunStop},
+      Entry{"cont", RunCont},
+      Entry{"quit", RunQuit},
+      Entry{"qmp", RunQmp},
   };
-  for (const Plain& plain : kPlain) {
-    if (command == plain.name) {
-      return RunPlain(session, plain.qmp, plain.done);
+  for (const Entry& entry : kEntries) {
+    if (session.options.command == entry.name) {
+      return entry.run(session);
     }
   }
-  session.terminal.err << "tidectl: there is no command " << command << std::endl;
-  return kExitUsage;
+  return ReportUsage(fmt::format("there is no command {}", session.options.command),
+                     session.terminal);
 }
 
 // Until when: what --timeout says, else what suits the command.
@@ -140,7 +135,11 @@ Deadline DeadlineOf(const Options& options) {
   if (options.command == "events") {
     return kNever;
   }
-  return now + (options.wait == WaitFor::kNothing ? kAnswerTimeout : kWaitTimeout);
+  if (options.wait == WaitFor::kNothing) {
+    return now + kAnswerTimeout;
+  }
+  // The VM gives up first, and says why.
+  return now + (options.deadline ? *options.deadline + kDeadlineMargin : kWaitTimeout);
 }
 
 }  // namespace
@@ -148,6 +147,11 @@ Deadline DeadlineOf(const Options& options) {
 int Report(const Failure& failure, Terminal& terminal) {
   terminal.err << "tidectl: " << failure.message << std::endl;
   return failure.kind == FailureKind::kTimeout ? kExitTimeout : kExitFailed;
+}
+
+int ReportUsage(const std::string& message, Terminal& terminal) {
+  terminal.err << "tidectl: " << message << std::endl;
+  return kExitUsage;
 }
 
 void Print(const Session& session, const std::string& text, const Json& json) {
@@ -161,8 +165,7 @@ void Print(const Session& session, const std::string& text, const Json& json) {
 int RunTidectl(std::vector<std::string> words, const char* environment_socket, Terminal& terminal) {
   const auto options = ParseOptions(std::move(words), environment_socket);
   if (!options) {
-    terminal.err << "tidectl: " << options.error().message << std::endl;
-    return kExitUsage;
+    return ReportUsage(options.error().message, terminal);
   }
   if (options->help) {
     const CommandHelp* const command = FindCommand(options->command);

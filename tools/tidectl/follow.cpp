@@ -2,44 +2,30 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <utility>
 #include <vector>
 
 #include "tools/tidectl/duration.h"
+#include "tools/tidectl/progress.h"
+#include "tools/tidectl/render_progress.h"
 
 namespace tidevm::tidectl {
 namespace {
 
-// One operation, as far as this client has heard of it. The answer that names it and the events
-// overlap in time, so each phase is shown once, whichever brings it first.
-struct Followed {
-  Json latest;  // shaped as a VCPU_OPERATION event's data
-  std::set<std::string> phases;
+using Clock = std::chrono::steady_clock;
 
-  std::string Get(const char* member) const { return latest.value(member, std::string()); }
-  bool Ended() const { return Get("outcome") != "pending"; }
-};
+constexpr std::chrono::milliseconds kTick{100};  // of the running times on a terminal
 
 class Follower {
  public:
-  explicit Follower(Session& session) : session_(session) {}
+  explicit Follower(Session& session)
+      : session_(session), live_(session.terminal.screen && !session.options.json) {}
 
   void Begin(const Json& operation) {
-    const auto id = operation.value("id", std::uint64_t{0});
-    Followed& followed = followed_[id];
-    const Json phases = operation.value("phases", Json::array());
-    Json data = operation;
-    data.erase("phases");
-    const std::string outcome = operation.value("outcome", "pending");
-    for (std::size_t i = 0; i < phases.size(); ++i) {
-      data.update(phases[i]);
-      // The outcome belongs to the last phase.
-      data["outcome"] = i + 1 == phases.size() ? outcome : "pending";
-      Take(followed, data);
-    }
-    if (phases.empty()) {
-      followed.latest = std::move(data);
+    const auto [entry, is_new] = followed_.try_emplace(operation.value("id", std::uint64_t{0}),
+                                                       Followed{Progress(operation), Clock::now()});
+    for (const Json& data : Progress::PhasesOf(operation)) {
+      Take(entry->second, data);
     }
   }
 
@@ -54,94 +40,145 @@ class Follower {
     }
   }
 
-  bool Finished() const {
-    return std::all_of(followed_.begin(), followed_.end(),
-                       [this](const auto& entry) { return IsSatisfied(entry.second); });
+  bool Finished() const { return !Has(Verdict::kWaiting); }
+
+  /// When to look up again though no event has come.
+  Deadline WakeUp() const {
+    return live_ ? std::min(session_.deadline, Clock::now() + kTick) : session_.deadline;
   }
 
-  int Verdict() const {
-    bool happened = true;
-    for (const auto& [id, followed] : followed_) {
-      happened = happened && (!followed.Ended() || followed.Get("outcome") == "done");
+  void Draw() {
+    if (live_ && !followed_.empty()) {
+      DrawFor(session_.terminal.screen());
     }
-    Summarize(happened ? "done" : "failed");
-    return happened ? kExitHappened : kExitFailed;
   }
 
-  int TimedOut() const {
-    Summarize("timeout");
+  FollowResult Conclude() {
+    const bool finished = Finished();
+    if (live_ && finished && !followed_.empty()) {  // all of them, however many rows there are
+      DrawFor({.rows = followed_.size() + 1, .columns = session_.terminal.screen().columns});
+    }
+    CpuSet offline;
     for (const auto& [id, followed] : followed_) {
-      if (!IsSatisfied(followed)) {
-        session_.terminal.err << fmt::format(
-            "tidectl: timed out: vCPU {} {} is still at \"{}\"; see 'tidectl vcpus'\n",
-            followed.latest.value("cpu", 0), followed.Get("kind"), followed.Get("phase"));
+      const Progress& progress = followed.progress;
+      const Verdict verdict = progress.For(session_.options.wait);
+      if (verdict == Verdict::kOnlineUnknown) {
+        Complain(fmt::format("vCPU {}: registered; whether it is online this guest does not tell",
+                             progress.cpu()));
+      } else if (verdict == Verdict::kWaiting) {
+        Complain(
+            fmt::format("timed out: vCPU {} {} is still at \"{}\"; the request goes on in the "
+                        "VM ('tidectl cancel {}' ends it)",
+                        progress.cpu(), progress.kind(), progress.phase(), id));
+      }
+      if ((verdict == Verdict::kWaiting || verdict == Verdict::kTimedOut) &&
+          progress.LacksOnline()) {
+        offline.Insert(progress.cpu());
       }
     }
-    session_.terminal.err.flush();
-    return kExitTimeout;
+    if (!offline.empty()) {
+      Complain(OnlineAdvice(offline));
+    }
+    if (Has(Verdict::kFailed) || Has(Verdict::kOnlineUnknown)) {
+      return {kExitFailed, Summary("failed")};
+    }
+    if (Has(Verdict::kTimedOut) || !finished) {
+      return {kExitTimeout, Summary("timeout")};
+    }
+    return {kExitHappened, Summary("done")};
   }
 
  private:
-  bool IsSatisfied(const Followed& followed) const {
-    if (followed.Ended()) {
-      return true;
-    }
-    const bool is_add = followed.Get("kind") == "add";
-    switch (session_.options.wait) {
-      case WaitFor::kRegistered:
-        return !is_add || followed.phases.contains("registered");
-      case WaitFor::kRemoved:
-        return is_add;
-      case WaitFor::kNothing:
-      case WaitFor::kDone:
-        break;
-    }
-    return false;
-  }
+  struct Followed {
+    Progress progress;
+    Clock::time_point heard;  // when the last phase was
+  };
 
   void Take(Followed& followed, const Json& data) {
-    const bool is_new = followed.phases.insert(data.value("phase", "")).second;
-    const bool ends = data.value("outcome", "") != "pending";
-    const bool had_ended = !followed.latest.is_null() && followed.Ended();
-    if (had_ended || (!is_new && !ends)) {
-      return;  // told before
+    if (!followed.progress.Take(data)) {
+      return;
     }
-    followed.latest = data;
-    Print(session_, RenderPhase(data, session_.terminal.style) + "\n", data);
+    followed.heard = Clock::now();
+    if (!live_) {
+      Print(session_, RenderPhase(data, session_.terminal.style) + "\n", data);
+    }
   }
 
-  void Summarize(std::string_view result) const {
-    if (session_.options.json) {
-      Json operations = Json::array();
-      for (const auto& [id, followed] : followed_) {
-        operations.push_back(followed.latest);
-      }
-      Print(session_, "", {{"result", result}, {"operations", operations}});
+  bool Has(Verdict verdict) const {
+    return std::any_of(followed_.begin(), followed_.end(), [&](const auto& entry) {
+      return entry.second.progress.For(session_.options.wait) == verdict;
+    });
+  }
+
+  void DrawFor(const ScreenSize& screen) {
+    std::vector<const Progress*> operations;
+    std::vector<std::chrono::nanoseconds> ages;
+    const auto now = Clock::now();
+    for (const auto& [id, followed] : followed_) {
+      const Progress& progress = followed.progress;
+      operations.push_back(&progress);
+      ages.push_back(progress.since_request() +
+                     (progress.Ended() ? Clock::duration::zero() : now - followed.heard));
     }
+    session_.terminal.out << lines_.Redraw(
+                                 RenderProgress(operations, ages, screen, session_.terminal.style))
+                          << std::flush;
+  }
+
+  void Complain(const std::string& message) const {
+    session_.terminal.err << "tidectl: " << message << std::endl;
+  }
+
+  Json Summary(std::string_view result) const {
+    Json operations = Json::array();
+    for (const auto& [id, followed] : followed_) {
+      operations.push_back(followed.progress.latest());
+    }
+    return {{"result", result}, {"operations", operations}};
   }
 
   Session& session_;
+  bool live_;
   std::map<std::uint64_t, Followed> followed_;
+  LiveLines lines_;
 };
 
 }  // namespace
 
-int Follow(Session& session, const Json& operations) {
+FollowResult Follow(Session& session, const Json& operations) {
   Follower follower(session);
   for (const Json& operation : operations) {
     follower.Begin(operation);
   }
   while (!follower.Finished()) {
-    const auto event = session.client.NextEvent(session.deadline);
+    follower.Draw();
+    const auto event = session.client.NextEvent(follower.WakeUp());
     if (!event) {
-      return Report(event.error(), session.terminal);
+      return {Report(event.error(), session.terminal), nullptr};
     }
-    if (!*event) {
-      return follower.TimedOut();
+    if (*event) {
+      follower.OnEvent(**event);
+    } else if (Clock::now() >= session.deadline) {
+      break;
     }
-    follower.OnEvent(**event);
   }
-  return follower.Verdict();
+  return follower.Conclude();
+}
+
+int Finish(Session& session, const FollowResult& result) {
+  if (session.options.json && !result.summary.is_null()) {
+    Print(session, "", result.summary);
+  }
+  return result.exit_code;
+}
+
+std::string OnlineAdvice(const CpuSet& cpus) {
+  const bool one = cpus.size() == 1;
+  return fmt::format(
+      "the guest has registered vCPU{} {} but nothing in it puts {} online; install tidevm's udev "
+      "rule in the guest (see tidevm-guests(7)) or run there: echo 1 > "
+      "/sys/devices/system/cpu/cpuN/online",
+      one ? "" : "s", cpus.ToString(), one ? "it" : "them");
 }
 
 }  // namespace tidevm::tidectl

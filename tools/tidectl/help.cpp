@@ -1,75 +1,116 @@
 #include "tools/tidectl/help.h"
 
-#include <spdlog/fmt/fmt.h>
-
 #include <algorithm>
 #include <array>
 
 namespace tidevm::tidectl {
 namespace {
 
+constexpr std::array kOptions = {
+    OptionHelp{.name = "socket",
+               .letter = 's',
+               .value = "SOCK",
+               .text = "control socket of the VM; else $TIDEVM_CONTROL, else ./tidevm.sock"},
+    OptionHelp{.name = "json", .text = "output for machines: one JSON value a line"},
+    OptionHelp{.name = "timeout",
+               .value = "TIME",
+               .text = "how long tidectl waits, such as 500ms, 5s, 2m; else 10s, with --wait 30s, "
+                       "with --deadline a little longer than that"},
+    OptionHelp{.name = "wait",
+               .value = "WHAT",
+               .value_optional = true,
+               .choices = "online registered removed",
+               .for_operations = true,
+               .text = "follow what was started and show each phase, with its time since the "
+                       "request, as it happens. WHAT: nothing - until every operation has ended; "
+                       "online - the same, and every wanted CPU, no other, is proved online in the "
+                       "guest; registered - until the guest has registered every added CPU; "
+                       "removed - until every removal has ended"},
+    OptionHelp{.name = "deadline",
+               .value = "TIME",
+               .for_operations = true,
+               .text = "how long the VM tries before it gives the request up, 1ms to 24h; else "
+                       "60s. It holds whether tidectl waits or not"},
+    OptionHelp{.name = "help", .letter = 'h', .text = "this help, or that of a command"},
+    OptionHelp{.name = "version", .text = "the version"},
+};
+
 constexpr std::array kCommands = {
     CommandHelp{"vcpus", "", 0, 0, false, "Show every possible vCPU",
                 "For each one, side by side and none inferred from another: whether the host wants "
-                "it,\nits state and thread in the host, what ACPI shows the guest, and what the "
-                "guest has\nreported back (REGISTERED says unknown until it did).",
-                "  tidectl vcpus\n  tidectl vcpus --json"},
+                "it, its state and thread in the host, what ACPI shows the guest, and what the "
+                "guest has reported back (REGISTERED and ONLINE say unknown until it did).",
+                "tidectl vcpus\ntidectl vcpus --json"},
     CommandHelp{"set-vcpus", "N|LIST", 1, 1, true, "Ask for a number or a set of vCPUs",
                 "A lone number is a count: the lowest free ids are added, or the highest removed. "
-                "A list\nsuch as 0-3,6 is the exact set (0-0 is CPU 0 alone). CPU 0 always stays. "
-                "All additions and\nremovals go at once.",
-                "  tidectl set-vcpus 4\n  tidectl set-vcpus 0-3,6 --wait --timeout 5s"},
+                "A list such as 0-3,6 is the exact set (0-0 is CPU 0 alone). CPU 0 always stays. "
+                "All additions and removals go at once.",
+                "tidectl set-vcpus 4 --wait online\n"
+                "tidectl set-vcpus 0-3,6 --wait --timeout 5s --deadline 20s"},
     CommandHelp{"plug", "ID", 1, 1, true, "Add one vCPU",
                 "ID is the number in the first column of 'tidectl vcpus'.",
-                "  tidectl plug 3\n  tidectl plug 3 --wait"},
+                "tidectl plug 3\ntidectl plug 3 --wait online"},
     CommandHelp{"unplug", "ID", 1, 1, true, "Ask the guest to give one vCPU up",
                 "The guest may refuse, and CPU 0 cannot be unplugged.",
-                "  tidectl unplug 3 --wait --timeout 10s"},
+                "tidectl unplug 3 --wait --timeout 10s"},
+    CommandHelp{"operations", "", 0, 0, false, "Show requests that are pending or ended lately",
+                "One row for each vCPU that was to be added or removed: how it ended, the last "
+                "phase it reached, and the time of that phase and of the deadline, both since the "
+                "request.",
+                "tidectl operations\ntidectl operations --json"},
+    CommandHelp{"cancel", "OPERATION", 1, 1, false, "End a pending operation",
+                "OPERATION is the number that set-vcpus, plug and unplug print, and the first "
+                "column of 'tidectl operations'. An addition that is cancelled takes the vCPU "
+                "back; a removal that is cancelled leaves it to the guest.",
+                "tidectl cancel 7"},
+    CommandHelp{"affinity", "ID LIST", 2, 2, false, "Bind a vCPU's thread to CPUs of the host",
+                "LIST names the host's CPUs, such as 0-3,6. It holds when the vCPU is removed and "
+                "added again, too.",
+                "tidectl affinity 3 0-1"},
     CommandHelp{"events", "", 0, 0, false, "Print events as they happen, one a line",
                 "Until interrupted, until the VM ends, or for as long as --timeout says.",
-                "  tidectl events\n  tidectl events --json --timeout 1m"},
+                "tidectl events\ntidectl events --json --timeout 1m"},
     CommandHelp{"status", "", 0, 0, false, "Show whether the VM runs, and with which vCPUs", "",
-                "  tidectl status"},
+                "tidectl status"},
     CommandHelp{"powerdown", "", 0, 0, false, "Press the power button",
-                "The guest decides what it does about it.", "  tidectl powerdown"},
-    CommandHelp{"reset", "", 0, 0, false, "Reset the guest at once", "", "  tidectl reset"},
+                "The guest decides what it does about it.", "tidectl powerdown"},
+    CommandHelp{"reset", "", 0, 0, false, "Reset the guest at once", "", "tidectl reset"},
     CommandHelp{"stop", "", 0, 0, false, "Pause every vCPU",
-                "Returns when each has left the guest.", "  tidectl stop"},
-    CommandHelp{"cont", "", 0, 0, false, "Let paused vCPUs go on", "", "  tidectl cont"},
+                "Returns when each has left the guest.", "tidectl stop"},
+    CommandHelp{"cont", "", 0, 0, false, "Let paused vCPUs go on", "", "tidectl cont"},
     CommandHelp{"quit", "", 0, 0, false, "End the VM at once, as if the plug were pulled", "",
-                "  tidectl quit"},
+                "tidectl quit"},
     CommandHelp{"qmp", "JSON|COMMAND [ARGUMENTS]", 1, 2, false, "Send one QMP command",
-                "Either the whole request as JSON, or a command's name and, if it takes any, its\n"
+                "Either the whole request as JSON, or a command's name and, if it takes any, its "
                 "arguments as a JSON object. 'tidectl qmp query-commands' lists the commands.",
-                "  tidectl qmp query-hotpluggable-cpus\n"
-                "  tidectl qmp set-vcpus '{\"cpus\": \"0-3\"}'\n"
-                "  tidectl qmp '{\"execute\": \"query-status\", \"id\": 1}' --json"},
+                "tidectl qmp query-hotpluggable-cpus\n"
+                "tidectl qmp set-vcpus '{\"cpus\": \"0-3\"}'\n"
+                "tidectl qmp '{\"execute\": \"query-status\", \"id\": 1}' --json"},
 };
 
-constexpr std::string_view kOptions =
-    "Options:\n"
-    "  -s, --socket SOCK   control socket of the VM; else $TIDEVM_CONTROL, else ./tidevm.sock\n"
-    "      --json          output for machines: one JSON value a line\n"
-    "      --timeout TIME  how long to wait, such as 500ms, 5s, 2m (30s with --wait, else 10s)\n"
-    "  -h, --help          this help, or that of a command\n"
-    "      --version       the version\n";
-
-constexpr std::string_view kWaitOption =
-    "      --wait[=WHAT]   follow what was started and print each phase, with its time since the\n"
-    "                      request, as it happens. WHAT: nothing - until every operation has\n"
-    "                      ended; registered - until the guest has registered every added CPU;\n"
-    "                      removed - until every removal has ended\n";
-
-constexpr std::string_view kExitCodes =
-    "Exit codes:\n"
-    "  0  it happened (without --wait: it was accepted)\n"
-    "  1  it was refused or failed, or the VM could not be reached\n"
-    "  2  the command line was wrong\n"
-    "  3  it did not happen in time; it may still happen\n";
+constexpr std::array kExitCodes = {
+    ExitCodeHelp{0, "it happened (without --wait: it was accepted)"},
+    ExitCodeHelp{1,
+                 "it was refused, failed or was cancelled, cannot be known, or the VM could not be "
+                 "reached"},
+    ExitCodeHelp{2, "the command line was wrong"},
+    ExitCodeHelp{3,
+                 "it did not happen in time: by the VM's deadline, or by tidectl's timeout, and "
+                 "then it may still happen"},
+};
 
 }  // namespace
 
+std::span<const OptionHelp> AllOptions() { return kOptions; }
 std::span<const CommandHelp> AllCommands() { return kCommands; }
+std::span<const ExitCodeHelp> AllExitCodes() { return kExitCodes; }
+
+std::string_view GeneralExamples() {
+  return "tidectl -s /run/vm.sock vcpus\n"
+         "tidectl set-vcpus 4 --wait online --timeout 5s\n"
+         "tidectl unplug 3 --wait && tidectl plug 3 --wait\n"
+         "tidectl events --json";
+}
 
 const CommandHelp* FindCommand(std::string_view name) {
   const auto* const found =
@@ -78,42 +119,13 @@ const CommandHelp* FindCommand(std::string_view name) {
   return found == kCommands.end() ? nullptr : found;
 }
 
-std::string GeneralHelp() {
-  std::string text =
-      "tidectl - talk to a running tidevm\n\n"
-      "Usage: tidectl [-s SOCK] [--json] COMMAND [ARGUMENT...] [--wait[=WHAT]] [--timeout TIME]\n\n"
-      "Commands ('tidectl COMMAND --help' tells more):\n";
-  for (const CommandHelp& command : kCommands) {
-    text += fmt::format("  {:<17}{}\n",
-                        fmt::format("{} {}", command.name,
-                                    command.arguments.size() > 8 ? "..." : command.arguments),
-                        command.summary);
-  }
-  text += fmt::format("\n{}{}\n{}", kOptions, kWaitOption, kExitCodes);
-  text +=
-      "\nExamples:\n"
-      "  tidectl -s /run/vm.sock vcpus\n"
-      "  tidectl set-vcpus 4 --wait --timeout 5s\n"
-      "  tidectl unplug 3 --wait && tidectl plug 3 --wait\n"
-      "  tidectl events --json\n";
-  return text;
+const OptionHelp& FindOption(std::string_view name) {
+  return *std::find_if(kOptions.begin(), kOptions.end(),
+                       [name](const OptionHelp& option) { return option.name == name; });
 }
 
-std::string HelpFor(const CommandHelp& command) {
-  std::string text = fmt::format(
-      "tidectl {0} - {1}\n\nUsage: tidectl [-s SOCK] [--json] {0}{2}{3}{4} [--timeout "
-      "TIME]\n\n",
-      command.name, command.summary, command.arguments.empty() ? "" : " ", command.arguments,
-      command.takes_wait ? " [--wait[=WHAT]]" : "");
-  if (!command.details.empty()) {
-    text += fmt::format("{}\n\n", command.details);
-  }
-  text += fmt::format("{}{}\n{}\nExamples:\n{}\n", kOptions,
-                      command.takes_wait ? kWaitOption : std::string_view(), kExitCodes,
-                      command.examples);
-  return text;
+bool Takes(const CommandHelp& command, const OptionHelp& option) {
+  return !option.for_operations || command.starts_operations;
 }
-
-std::string VersionText() { return "tidectl " TIDEVM_VERSION "\n"; }
 
 }  // namespace tidevm::tidectl

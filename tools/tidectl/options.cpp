@@ -22,13 +22,16 @@ Result<WaitFor> ParseWait(const std::string& text) {
   if (text == "done") {
     return WaitFor::kDone;
   }
+  if (text == "online") {
+    return WaitFor::kOnline;
+  }
   if (text == "registered") {
     return WaitFor::kRegistered;
   }
   if (text == "removed") {
     return WaitFor::kRemoved;
   }
-  return Usage(fmt::format("--wait takes registered or removed, not \"{}\"", text));
+  return Usage(fmt::format("--wait takes online, registered or removed, not \"{}\"", text));
 }
 
 // The library would take whatever word follows --wait for its value, a vCPU count too. People write
@@ -50,9 +53,17 @@ void JoinWait(std::vector<std::string>& words) {
 
 Result<po::variables_map> Parse(const std::vector<std::string>& words) {
   po::options_description all;
-  all.add_options()("help,h", "")("version", "")("json", "")("socket,s", po::value<std::string>())(
-      "wait", po::value<std::string>())("timeout", po::value<std::string>())(
-      "command", po::value<std::string>())("argument", po::value<std::vector<std::string>>());
+  for (const OptionHelp& option : AllOptions()) {
+    const std::string name = option.letter == 0 ? std::string(option.name)
+                                                : fmt::format("{},{}", option.name, option.letter);
+    if (option.value.empty()) {
+      all.add_options()(name.c_str(), "");
+    } else {
+      all.add_options()(name.c_str(), po::value<std::string>());
+    }
+  }
+  all.add_options()("command", po::value<std::string>())("argument",
+                                                         po::value<std::vector<std::string>>());
   po::positional_options_description positions;
   positions.add("command", 1).add("argument", -1);
   const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
@@ -66,6 +77,19 @@ Result<po::variables_map> Parse(const std::vector<std::string>& words) {
   return values;
 }
 
+// An option that is a time; nullopt where it was not given.
+Result<std::optional<std::chrono::milliseconds>> DurationOf(const po::variables_map& values,
+                                                            const std::string& name) {
+  if (values.count(name) == 0) {
+    return std::nullopt;
+  }
+  const auto duration = ParseDuration(values[name].as<std::string>());
+  if (!duration) {
+    return Chain(duration.error(), "--" + name);
+  }
+  return *duration;
+}
+
 Result<void> CheckFor(const CommandHelp& command, const Options& options) {
   const std::size_t count = options.arguments.size();
   if (count < command.min_arguments) {
@@ -75,14 +99,18 @@ Result<void> CheckFor(const CommandHelp& command, const Options& options) {
     return Usage(fmt::format("{} does not take \"{}\"", command.name,
                              options.arguments[command.max_arguments]));
   }
-  if (options.wait != WaitFor::kNothing && !command.takes_wait) {
+  if (options.wait != WaitFor::kNothing && !Takes(command, FindOption("wait"))) {
     return Usage(fmt::format("{} does not take --wait", command.name));
   }
-  if (options.wait == WaitFor::kRegistered && command.name == "unplug") {
-    return Usage("unplug cannot wait for registered; use --wait or --wait=removed");
+  if (options.deadline && !Takes(command, FindOption("deadline"))) {
+    return Usage(fmt::format("{} does not take --deadline", command.name));
   }
-  if (options.wait == WaitFor::kRemoved && command.name == "plug") {
-    return Usage("plug cannot wait for removed; use --wait or --wait=registered");
+  if (command.name == "unplug" &&
+      (options.wait == WaitFor::kRegistered || options.wait == WaitFor::kOnline)) {
+    return Usage("unplug cannot wait for registered or online; use --wait or --wait=removed");
+  }
+  if (command.name == "plug" && options.wait == WaitFor::kRemoved) {
+    return Usage("plug cannot wait for removed; use --wait, --wait=online or --wait=registered");
   }
   return {};
 }
@@ -116,13 +144,13 @@ Result<Options> ParseOptions(std::vector<std::string> words, const char* environ
     }
     options.wait = *wait;
   }
-  if (values->count("timeout") > 0) {
-    const auto timeout = ParseDuration((*values)["timeout"].as<std::string>());
-    if (!timeout) {
-      return Chain(timeout.error(), "--timeout");
-    }
-    options.timeout = *timeout;
+  const auto timeout = DurationOf(*values, "timeout");
+  const auto deadline = DurationOf(*values, "deadline");
+  if (!timeout || !deadline) {
+    return tl::make_unexpected(!timeout ? timeout.error() : deadline.error());
   }
+  options.timeout = *timeout;
+  options.deadline = *deadline;
   if (values->count("command") > 0) {
     options.command = (*values)["command"].as<std::string>();
   } else if (!options.help && !options.version) {

@@ -14,6 +14,7 @@ namespace tidevm::tidectl {
 enum class WaitFor {
   kNothing,
   kDone,        // every operation has ended
+  kOnline,      // so it has, every CPU that is added is online, and none but the wanted ones are
   kRegistered,  // every CPU that is added has been registered by the guest
   kRemoved,     // every removal has ended
 };
@@ -26,7 +27,8 @@ struct Options {
   std::string command;  // "" only with help or version
   std::vector<std::string> arguments;
   WaitFor wait = WaitFor::kNothing;
-  std::optional<std::chrono::milliseconds> timeout;
+  std::optional<std::chrono::milliseconds> timeout;   // of this client
+  std::optional<std::chrono::milliseconds> deadline;  // of the operations, in the VM
 };
 
 /// Checks the whole line: the command exists, takes these options and this many arguments.

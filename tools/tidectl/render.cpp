@@ -82,13 +82,6 @@ CpuSet CpusWhere(const Json& vcpus, Condition condition) {
   return set;
 }
 
-Color ColorOf(std::string_view outcome) {
-  if (outcome == "done") {
-    return Color::kGood;
-  }
-  return outcome == "pending" ? Color::kWaiting : Color::kBad;
-}
-
 // Local time of day, to the millisecond.
 std::string TimeOfDay(const Json& event) {
   const auto stamp = event.find("timestamp");
@@ -103,6 +96,13 @@ std::string TimeOfDay(const Json& event) {
 }
 
 }  // namespace
+
+Color ColorOfOutcome(std::string_view outcome) {
+  if (outcome == "done") {
+    return Color::kGood;
+  }
+  return outcome == "pending" ? Color::kWaiting : Color::kBad;
+}
 
 std::string Style::Paint(std::string_view text, Color color_of_text) const {
   if (!color || color_of_text == Color::kNone) {
@@ -148,7 +148,9 @@ std::string RenderVcpus(const Json& vcpus) {
                {"ACPI"},
                {"EVENTS"},
                {"REGISTERED"},
+               {"ONLINE"},
                {"LAST-OST"},
+               {"AFFINITY"},
                {"SOCKET/CORE/THREAD"},
                {"DEVICE"}});
   for (const Json& vcpu : vcpus) {
@@ -157,7 +159,32 @@ std::string RenderVcpus(const Json& vcpus) {
                   Text(vcpu, "thread-id"),
                   cpu_time.count() == 0 ? std::string(kNothing) : FormatDuration(cpu_time),
                   IsTrue(vcpu, "acpi-present") ? "present" : std::string(kNothing), Events(vcpu),
-                  Text(vcpu, "registered"), LastOst(vcpu), Place(vcpu), Text(vcpu, "device-id")});
+                  Text(vcpu, "registered"), Text(vcpu, "online"), LastOst(vcpu),
+                  Text(vcpu, "affinity"), Place(vcpu), Text(vcpu, "device-id")});
+  }
+  return table.ToString();
+}
+
+std::string RenderOperations(const Json& operations) {
+  Table table({{"ID", true},
+               {"KIND"},
+               {"CPU", true},
+               {"OUTCOME"},
+               {"PHASE"},
+               {"TIME", true},
+               {"DEADLINE", true},
+               {"REASON"}});
+  for (const Json& operation : operations) {
+    const Json phases = operation.value("phases", Json::array());
+    const Json last = phases.empty() ? Json::object() : phases.back();
+    const auto deadline = operation.find("deadline-ms");
+    table.AddRow({Text(operation, "id"), Text(operation, "kind"), Text(operation, "cpu"),
+                  Text(operation, "outcome"), Text(last, "phase"),
+                  FormatDuration(Nanoseconds(last, "since-request-ns")),
+                  deadline == operation.end() || !deadline->is_number_integer()
+                      ? std::string(kNothing)
+                      : FormatDuration(std::chrono::milliseconds(deadline->get<std::int64_t>())),
+                  Text(operation, "reason")});
   }
   return table.ToString();
 }
@@ -181,7 +208,7 @@ std::string RenderPhase(const Json& phase, const Style& style) {
                                  FormatDuration(Nanoseconds(phase, "since-request-ns")),
                                  Text(phase, "cpu"), Text(phase, "kind"), Text(phase, "phase"));
   if (outcome != "pending") {
-    line += "  " + style.Paint(outcome, ColorOf(outcome));
+    line += "  " + style.Paint(outcome, ColorOfOutcome(outcome));
   }
   if (const std::string reason = Text(phase, "reason"); reason != kNothing) {
     line += ": " + reason;

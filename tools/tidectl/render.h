@@ -16,8 +16,12 @@ enum class Color { kNone, kGood, kBad, kWaiting };
 /// Colours never carry anything that the words do not say too.
 struct Style {
   bool color = false;
+  bool unicode = false;  // the terminal shows UTF-8
   std::string Paint(std::string_view text, Color color_of_text) const;
 };
+
+/// For the outcome of an operation: "pending", "done", ...
+Color ColorOfOutcome(std::string_view outcome);
 
 /// Aligned columns under a heading; a column of numbers is aligned to the right. No trailing
 /// blanks.
@@ -37,7 +41,8 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-std::string RenderVcpus(const Json& vcpus);  // query-vcpus' answer
+std::string RenderVcpus(const Json& vcpus);            // query-vcpus' answer
+std::string RenderOperations(const Json& operations);  // query-vcpu-operations' answer
 /// query-status', query-name's and query-vcpus' answers.
 std::string RenderStatus(const Json& status, const Json& name, const Json& vcpus);
 /// One line, no line end: a VCPU_OPERATION event's data, or what has its members.

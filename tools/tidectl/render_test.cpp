@@ -19,15 +19,16 @@ TEST(RenderVcpus, UnknownAndMissingMembersShowAsADash) {
   const Json vcpus = Json::parse(R"([
     {"cpu": 0, "wanted": true, "state": "running", "thread-id": 17, "cpu-time-ns": 1500000000,
      "acpi-present": true, "registered": "yes", "last-ost": {"source": 3, "status": 132},
+     "online": "yes", "affinity": "0-1",
      "props": {"socket-id": 0, "core-id": 0, "thread-id": 0}, "device-id": "d"},
     {"cpu": 1, "insert-event": true, "remove-event": true}])");
   EXPECT_EQ(RenderVcpus(vcpus),
-            "CPU  WANTED  STATE    THREAD  CPU-TIME  ACPI     EVENTS         REGISTERED  LAST-OST  "
-            "SOCKET/CORE/THREAD  DEVICE\n"
-            "  0  yes     running      17   1.500 s  present  -              yes         3/0x84    "
-            "0/0/0               d\n"
-            "  1  -       -             -         -  -        insert,remove  -           -         "
-            "-                   -\n");
+            "CPU  WANTED  STATE    THREAD  CPU-TIME  ACPI     EVENTS         REGISTERED  ONLINE  "
+            "LAST-OST  AFFINITY  SOCKET/CORE/THREAD  DEVICE\n"
+            "  0  yes     running      17   1.500 s  present  -              yes         yes     "
+            "3/0x84    0-1       0/0/0               d\n"
+            "  1  -       -             -         -  -        insert,remove  -           -       "
+            "-         -         -                   -\n");
 }
 
 TEST(RenderStatus, NamesTheWantedSetOnlyWhereItDiffers) {
