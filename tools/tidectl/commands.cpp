@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tools/tidectl/help.h"
+#include "tools/tidectl/metrics_text.h"
 
 namespace tidevm::tidectl {
 namespace {
@@ -87,6 +88,15 @@ int RunQmp(Session& session) {
                 session.terminal);
 }
 
+int RunMetrics(Session& session) {
+  const auto metrics = session.client.Execute("query-metrics", {}, session.deadline);
+  if (!metrics) {
+    return Report(metrics.error(), session.terminal);
+  }
+  Print(session, MetricsText(*metrics), *metrics);
+  return kExitHappened;
+}
+
 int RunPowerdown(Session& session) {
   return RunPlain(session, "system_powerdown", "power button pressed");
 }
@@ -108,6 +118,7 @@ int RunCommand(Session& session) {
       Entry{"operations", RunOperations},
       Entry{"cancel", RunCancel},
       Entry{"affinity", RunAffinity},
+      Entry{"metrics", RunMetrics},
       Entry{"events", RunEvents},
       Entry{"status", RunStatus},
       Entry{"powerdown", RunPowerdown},

@@ -67,6 +67,12 @@ constexpr std::array kCommands = {
                 "LIST names the host's CPUs, such as 0-3,6. It holds when the vCPU is removed and "
                 "added again, too.",
                 "tidectl affinity 3 0-1"},
+    CommandHelp{"metrics", "", 0, 0, false, "Print metrics as Prometheus reads them",
+                "Operations by outcome, how long each of their phases took to reach, and exits and "
+                "CPU time of each vCPU, in the text exposition format 0.0.4. With --json: the "
+                "answer of query-metrics.",
+                "tidectl metrics\n"
+                "tidectl metrics > /var/lib/prometheus/node-exporter/tidevm.prom"},
     CommandHelp{"events", "", 0, 0, false, "Print events as they happen, one a line",
                 "Until interrupted, until the VM ends, or for as long as --timeout says.",
                 "tidectl events\ntidectl events --json --timeout 1m"},

@@ -122,5 +122,18 @@ TEST_F(TidectlTest, AffinityGoesToTheVm) {
   OnLoop([this] { EXPECT_EQ(machine_.calls.back(), "affinity 1 0-1,3"); });
 }
 
+TEST_F(TidectlTest, MetricsAreThoseOfTheVm) {
+  machine_.counters.operations = {{OperationKind::kAdd, Outcome::kDone, 3}};
+  machine_.counters.phases = {{OperationKind::kAdd,
+                               "online",
+                               {{milliseconds(1), milliseconds(10)}, {1, 0, 2}, milliseconds(9)}}};
+  EXPECT_EQ(Run({"metrics"}), kExitHappened);
+  EXPECT_THAT(out_, HasSubstr("tidevm_operations_total{kind=\"add\",outcome=\"done\"} 3\n"));
+  EXPECT_THAT(out_, HasSubstr("_bucket{kind=\"add\",phase=\"online\",le=\"0.01\"} 1\n"));
+  EXPECT_THAT(out_, HasSubstr("_count{kind=\"add\",phase=\"online\"} 3\n"));
+  EXPECT_EQ(Run({"metrics", "--json"}), kExitHappened);
+  EXPECT_EQ(LastJson()["operations"][0]["count"], 3);
+}
+
 }  // namespace
 }  // namespace tidevm::tidectl
