@@ -118,6 +118,7 @@ int RunCommand(Session& session) {
       Entry{"operations", RunOperations},
       Entry{"cancel", RunCancel},
       Entry{"affinity", RunAffinity},
+      Entry{"watch", RunWatch},
       Entry{"metrics", RunMetrics},
       Entry{"events", RunEvents},
       Entry{"status", RunStatus},
@@ -143,7 +144,7 @@ Deadline DeadlineOf(const Options& options) {
   if (options.timeout) {
     return now + *options.timeout;
   }
-  if (options.command == "events") {
+  if (options.command == "events" || options.command == "watch") {
     return kNever;
   }
   if (options.wait == WaitFor::kNothing) {

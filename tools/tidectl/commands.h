@@ -48,6 +48,9 @@ void Print(const Session& session, const std::string& text, const Json& json);
 int RunVcpus(Session& session);
 int RunAffinity(Session& session);
 
+// In watch.cpp.
+int RunWatch(Session& session);
+
 // In operation_commands.cpp.
 int RunSetVcpus(Session& session);
 int RunPlug(Session& session);

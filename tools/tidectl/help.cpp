@@ -67,6 +67,14 @@ constexpr std::array kCommands = {
                 "LIST names the host's CPUs, such as 0-3,6. It holds when the vCPU is removed and "
                 "added again, too.",
                 "tidectl affinity 3 0-1"},
+    CommandHelp{"watch", "", 0, 0, false, "Watch all vCPUs live",
+                "Shows what 'tidectl vcpus' shows, with each vCPU's share of a CPU and the request "
+                "that is pending for it, and keeps it fresh. q or Ctrl-C ends it. When the "
+                "terminal is small, the rows become short and stand side by side: w is wanted, r "
+                "registered, o online, + an addition and - a removal that is pending.\n\n"
+                "With --json, or where the output is no terminal, it prints a snapshot, one JSON "
+                "value a line, now and at every change other than CPU time.",
+                "tidectl watch\ntidectl watch --json --timeout 1m"},
     CommandHelp{"metrics", "", 0, 0, false, "Print metrics as Prometheus reads them",
                 "Operations by outcome, how long each of their phases took to reach, and exits and "
                 "CPU time of each vCPU, in the text exposition format 0.0.4. With --json: the "
@@ -115,6 +123,7 @@ std::string_view GeneralExamples() {
   return "tidectl -s /run/vm.sock vcpus\n"
          "tidectl set-vcpus 4 --wait online --timeout 5s\n"
          "tidectl unplug 3 --wait && tidectl plug 3 --wait\n"
+         "tidectl watch\n"
          "tidectl events --json";
 }
 

@@ -46,6 +46,8 @@ class QmpClient {
   CallResult<Json> Call(const Json& request, Deadline deadline);
   /// The oldest event not yet taken. nullopt: the deadline came first.
   CallResult<std::optional<Json>> NextEvent(Deadline deadline);
+  /// To poll for input. What has been read already does not show there: NextEvent() first.
+  int fd() const { return fd_.get(); }
 
  private:
   explicit QmpClient(UniqueFd fd) : fd_(std::move(fd)) {}

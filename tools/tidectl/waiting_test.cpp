@@ -44,7 +44,7 @@ TEST_F(TidectlTest, CancelledByAnotherIsAFailure) {
 
 TEST_F(TidectlTest, PatienceThatEndsFirstSaysThatTheRequestGoesOn) {
   scripts_[2] = kSilent;
-  EXPECT_EQ(Run({"plug", "2", "--wait", "--timeout", "200ms"}), kExitTimeout);
+  EXPECT_EQ(Run({"plug", "2", "--wait", "--timeout", "1s"}), kExitTimeout);
   EXPECT_EQ(err_,
             "tidectl: timed out: vCPU 2 add is still at \"notified\"; the request goes on in the "
             "VM ('tidectl cancel 1' ends it)\n");
@@ -137,7 +137,7 @@ TEST_F(TidectlTest, SetThatIsWantedButNotOnlineIsWaitedFor) {
 
 TEST_F(TidectlTest, SetThatStaysOfflineTimesOut) {
   machine_.cpus[1].online = false;
-  EXPECT_EQ(Run({"set-vcpus", "2", "--wait", "online", "--timeout", "100ms", "--json"}),
+  EXPECT_EQ(Run({"set-vcpus", "2", "--wait", "online", "--timeout", "500ms", "--json"}),
             kExitTimeout);
   EXPECT_THAT(err_, HasSubstr("timed out: the guest has registered vCPU 1 but nothing"));
   EXPECT_EQ(LastJson()["result"], "timeout");
