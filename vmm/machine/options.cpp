@@ -1,7 +1,9 @@
 #include "vmm/machine/options.h"
 
+#include <array>
 #include <charconv>
 #include <limits>
+#include <span>
 #include <sstream>
 
 #include <boost/program_options.hpp>
@@ -13,25 +15,55 @@ namespace po = boost::program_options;
 
 constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
 
-constexpr std::string_view kUsage =
-    R"(tidevm - boots a Linux kernel on KVM; its vCPUs come and go over a control socket
+constexpr std::string_view kSummary =
+    "boots a Linux kernel on KVM; its vCPUs come and go over a control socket";
 
-Usage: tidevm --kernel FILE [options]
-       tidevm --check-host
-       tidevm --dump-acpi DIR [--cpus ...]
-
+constexpr std::string_view kUsage = R"(tidevm --kernel FILE [options]
+tidevm --check-host
+tidevm --dump-acpi DIR [--cpus ...]
 )";
 
-constexpr std::string_view kExamples = R"(
-Examples:
-  tidevm --kernel vmlinuz --initrd initrd.img --cpus boot=1,max=8 --control /run/vm.sock
-  tidevm --kernel vmlinux --memory 2G --cpus boot=2,max=8,sockets=2,threads=2 --serial file:vm.log
-  tidectl -s /run/vm.sock set-vcpus 4
+constexpr std::string_view kExamples =
+    R"(tidevm --kernel vmlinuz --initrd initrd.img --cpus boot=1,max=8 --control /run/vm.sock
+tidevm --kernel vmlinux --memory 2G --cpus boot=2,max=8,sockets=2,threads=2 --serial file:vm.log
+tidectl -s /run/vm.sock set-vcpus 4
+)";
 
-Exit status: 0 the guest powered off, 1 an error or a guest kernel panic, 2 usage, 143 a second SIGTERM.
-SIGTERM and SIGINT press the guest's power button; the second one ends the VM at once.
+constexpr std::array kExitCodes = {
+    std::pair<int, std::string_view>{0, "the guest powered off"},
+    std::pair<int, std::string_view>{1, "an error or a guest kernel panic"},
+    std::pair<int, std::string_view>{2, "usage"},
+    std::pair<int, std::string_view>{143, "a second SIGTERM"},
+};
+
+constexpr std::string_view kNotes =
+    R"(SIGTERM and SIGINT press the guest's power button; the second one ends the VM at once.
 On a terminal, Ctrl-A x ends the VM and Ctrl-A h shows help.
 )";
+
+constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
+constexpr std::array<std::string_view, 4> kLogLevels = {"error", "warn", "info", "debug"};
+// The words of --serial; a file is named after it.
+constexpr std::array<std::string_view, 3> kSerials = {"stdio", "null", "file:"};
+
+// Each line with blanks before it.
+std::string Indented(std::string_view lines, std::string_view first, std::string_view rest) {
+  std::string text;
+  while (!lines.empty()) {
+    const std::size_t length = lines.find('\n') + 1;
+    text += fmt::format("{}{}", text.empty() ? first : rest, lines.substr(0, length));
+    lines.remove_prefix(length);
+  }
+  return text;
+}
+
+std::string ExitCodes() {
+  std::string text;
+  for (const auto& [code, meaning] : kExitCodes) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", code, meaning);
+  }
+  return text;
+}
 
 Result<std::uint32_t> ParseCount(std::string_view key, std::string_view text) {
   std::uint32_t value = 0;
@@ -86,7 +118,7 @@ po::options_description Describe() {
 }
 
 Result<void> CheckChoice(std::string_view option, const std::string& value,
-                         std::initializer_list<std::string_view> choices) {
+                         std::span<const std::string_view> choices) {
   std::string list;
   for (const std::string_view choice : choices) {
     if (value == choice) {
@@ -103,13 +135,17 @@ Result<Command> ToCommand(const po::variables_map& values) {
   };
   if (values.contains("help")) {
     std::ostringstream help;
-    help << kUsage << Describe() << kExamples;
+    help << "tidevm - " << kSummary << "\n\n"
+         << Indented(kUsage, "Usage: ", "       ") << "\n"
+         << Describe() << "\nExamples:\n"
+         << Indented(kExamples, "  ", "  ") << "\nExit status: " << ExitCodes() << ".\n"
+         << kNotes;
     return ShowText{help.str()};
   }
   if (values.contains("version")) {
     return ShowText{"tidevm " TIDEVM_VERSION "\n"};
   }
-  if (auto checked = CheckChoice("--log-format", text("log-format"), {"text", "json"}); !checked) {
+  if (auto checked = CheckChoice("--log-format", text("log-format"), kLogFormats); !checked) {
     return tl::make_unexpected(checked.error());
   }
   if (values.contains("check-host")) {
@@ -131,9 +167,7 @@ Result<Command> ToCommand(const po::variables_map& values) {
   if (!memory) {
     return tl::make_unexpected(memory.error());
   }
-  if (auto checked =
-          CheckChoice("--log-level", text("log-level"), {"error", "warn", "info", "debug"});
-      !checked) {
+  if (auto checked = CheckChoice("--log-level", text("log-level"), kLogLevels); !checked) {
     return tl::make_unexpected(checked.error());
   }
   if (values.contains("paused") && !values.contains("control")) {
@@ -153,7 +187,46 @@ Result<Command> ToCommand(const po::variables_map& values) {
                         .paused = values.contains("paused")};
 }
 
+// The library has it as "NAME", "NAME (=DEFAULT)" or, where there is no value, "".
+OptionText ToText(const po::option_description& option) {
+  OptionText text{.name = option.long_name(), .text = option.description()};
+  const std::string letter =
+      option.canonical_display_name(po::command_line_style::allow_dash_for_short);
+  if (letter.size() == 2) {
+    text.letter = letter[1];
+  }
+  text.value = option.format_parameter();
+  constexpr std::string_view kDefault = " (=";
+  if (const std::size_t at = text.value.find(kDefault); at != std::string::npos) {
+    text.default_value = text.value.substr(at + kDefault.size());
+    text.default_value.pop_back();
+    text.value.resize(at);
+  }
+  if (text.name == "log-level") {
+    text.choices.assign(kLogLevels.begin(), kLogLevels.end());
+  } else if (text.name == "log-format") {
+    text.choices.assign(kLogFormats.begin(), kLogFormats.end());
+  } else if (text.name == "serial") {
+    text.choices.assign(kSerials.begin(), kSerials.end());
+  }
+  return text;
+}
+
 }  // namespace
+
+ManualText DescribeProgram() {
+  ManualText text{.summary = kSummary,
+                  .usage = kUsage,
+                  .exit_codes = {kExitCodes.begin(), kExitCodes.end()},
+                  .notes = kNotes,
+                  .examples = kExamples,
+                  .options = {}};
+  const po::options_description described = Describe();
+  for (const auto& option : described.options()) {
+    text.options.push_back(ToText(*option));
+  }
+  return text;
+}
 
 Result<Command> ParseCommandLine(int argc, const char* const* argv) {
   // The library reports through exceptions; they end here.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -47,6 +48,28 @@ struct DumpAcpiRequest {  // --dump-acpi DIR
 };
 
 using Command = std::variant<MachineOptions, ShowText, CheckHostRequest, DumpAcpiRequest>;
+
+/// One option, for the manual.
+struct OptionText {
+  std::string name{};
+  char letter = 0;                     // 0: none
+  std::string value{};                 // what it stands for, in capitals; "": takes none
+  std::string default_value{};         // "": none
+  std::vector<std::string> choices{};  // the values there are; empty: any
+  std::string text{};
+};
+
+/// What the manual says beside the options; --help says it too. Lines end in \n.
+struct ManualText {
+  std::string_view summary;
+  std::string_view usage;  // a line each
+  std::vector<std::pair<int, std::string_view>> exit_codes;
+  std::string_view notes;     // paragraphs, a line each
+  std::string_view examples;  // a line each
+  std::vector<OptionText> options;
+};
+
+ManualText DescribeProgram();
 
 /// Reads the command line. Errors are usage errors (exit 2): one line each, with the value, the
 /// limit and the remedy.
