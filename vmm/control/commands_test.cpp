@@ -9,7 +9,6 @@ namespace tidevm::control {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 TEST_F(CommandsTest, QueryVersion) {
   const Json version = Ask("query-version")["return"];

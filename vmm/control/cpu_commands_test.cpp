@@ -7,7 +7,6 @@ namespace tidevm::control {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 TEST_F(CommandsTest, DeviceAddTakesAPlace) {
   EXPECT_EQ(Ask("device_add", R"({"driver": "host-x86_64-cpu", "id": "cpu2", "socket-id": 0,

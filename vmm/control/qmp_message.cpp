@@ -20,15 +20,10 @@ Json WithId(Json message, const std::optional<Json>& id) {
   return message;
 }
 
-struct ParsedText {
-  Json value;  // discarded where it is no JSON
-  bool has_duplicate_key = false;
-};
-
 // Of two equal keys in one object nlohmann keeps the last. QEMU refuses both, so that no request
 // means something else than it seems to.
-ParsedText ParseText(std::string_view text) {
-  ParsedText parsed;
+tl::expected<Json, QmpError> ParseText(std::string_view text) {
+  bool has_duplicate_key = false;
   std::vector<std::set<std::string>> open_objects;  // their keys
   const auto watch = [&](int /*depth*/, Json::parse_event_t event, const Json& value) {
     if (event == Json::parse_event_t::object_start) {
@@ -37,12 +32,18 @@ ParsedText ParseText(std::string_view text) {
       open_objects.pop_back();
     } else if (event == Json::parse_event_t::key) {
       const bool is_new = open_objects.back().insert(value.get<std::string>()).second;
-      parsed.has_duplicate_key = parsed.has_duplicate_key || !is_new;
+      has_duplicate_key = has_duplicate_key || !is_new;
     }
     return true;
   };
-  parsed.value = Json::parse(text, watch, /*allow_exceptions=*/false);
-  return parsed;
+  Json value = Json::parse(text, watch, /*allow_exceptions=*/false);
+  if (value.is_discarded()) {
+    return tl::make_unexpected(QmpError{.desc = "JSON parse error, invalid JSON or UTF-8"});
+  }
+  if (has_duplicate_key) {
+    return tl::make_unexpected(QmpError{.desc = "JSON parse error, duplicate key"});
+  }
+  return value;
 }
 
 }  // namespace
@@ -52,16 +53,11 @@ QmpError ToQmpError(const Error& error) {
 }
 
 tl::expected<QmpRequest, BadRequest> ParseRequest(std::string_view text) {
-  ParsedText parsed = ParseText(text);
-  if (parsed.value.is_discarded()) {
-    return tl::make_unexpected(
-        BadRequest{.error = {.desc = "JSON parse error, invalid JSON or UTF-8"}, .id = {}});
+  auto parsed = ParseText(text);
+  if (!parsed) {
+    return tl::make_unexpected(BadRequest{.error = parsed.error(), .id = {}});
   }
-  if (parsed.has_duplicate_key) {
-    return tl::make_unexpected(
-        BadRequest{.error = {.desc = "JSON parse error, duplicate key"}, .id = {}});
-  }
-  Json& message = parsed.value;
+  Json& message = *parsed;
   if (!message.is_object()) {
     return tl::make_unexpected(
         BadRequest{.error = {.desc = "QMP input must be a JSON object"}, .id = {}});

@@ -184,6 +184,7 @@ TEST_F(QmpServerTest, ClientThatAsksWithoutReadingIsPausedNotDropped) {
 
 TEST_F(QmpServerTest, OneClientTooManyIsToldSo) {
   std::vector<Client> clients;
+  clients.reserve(32);
   for (int i = 0; i < 32; ++i) {
     clients.push_back(Negotiated());
   }
