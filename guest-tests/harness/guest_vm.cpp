@@ -34,6 +34,19 @@ Result<T> FromCall(tidectl::CallResult<T> result, std::string_view doing) {
   return std::move(*result);
 }
 
+/// Appends the lines of one connection to the file that TIDEVM_WIRE_LOG names, if it does: "> "
+/// and what was sent, "< " and what came.
+tidectl::WireTap WireLog() {
+  const char* const path = std::getenv("TIDEVM_WIRE_LOG");
+  if (path == nullptr || *path == '\0') {
+    return {};
+  }
+  const auto file = std::make_shared<std::ofstream>(path, std::ios::app);
+  return [file](tidectl::WireDirection direction, std::string_view line) {
+    *file << (direction == tidectl::WireDirection::kSent ? "> " : "< ") << line << std::endl;
+  };
+}
+
 }  // namespace
 
 Result<Files> FilesFromEnvironment() {
@@ -98,7 +111,8 @@ Result<void> GuestVm::Connect() {
   if (!started) {
     return Lost("its start");
   }
-  auto client = FromCall(tidectl::QmpClient::Connect(control_path_, Deadline()), "control socket");
+  auto client =
+      FromCall(tidectl::QmpClient::Connect(control_path_, Deadline(), WireLog()), "control socket");
   if (!client) {
     return tl::make_unexpected(std::move(client.error()));
   }
@@ -110,25 +124,33 @@ tl::unexpected<Error> GuestVm::Lost(std::string_view waiting_for) const {
   return Fail(ErrorCode::kIo, "tidevm did not come to {}\n{}", waiting_for, process_->Transcript());
 }
 
-Result<std::string> GuestVm::WaitForConsole(std::string_view text) {
+std::optional<std::string> GuestVm::ReadConsole(std::string_view text, Clock::time_point deadline) {
   const std::vector<std::string>& lines = process_->output();
-  std::string found;
-  const bool seen = process_->ReadUntil(
+  std::optional<std::string> found;
+  process_->ReadUntil(
       [&] {
-        while (console_position_ < lines.size()) {
+        while (!found && console_position_ < lines.size()) {
           const std::string& line = lines[console_position_++];
           if (line.find(text) != std::string::npos) {
             found = line;
-            return true;
           }
         }
-        return false;
+        return found.has_value();
       },
-      Deadline());
-  if (!seen) {
+      deadline);
+  return found;
+}
+
+Result<std::string> GuestVm::WaitForConsole(std::string_view text) {
+  auto line = ReadConsole(text, Deadline());
+  if (!line) {
     return Lost(fmt::format("print \"{}\"", text));
   }
-  return found;
+  return std::move(*line);
+}
+
+bool GuestVm::SawOnConsole(std::string_view text) {
+  return ReadConsole(text, Clock::now()).has_value();
 }
 
 Result<void> GuestVm::WaitReady() {
@@ -164,8 +186,16 @@ Result<Json> GuestVm::Execute(const std::string& command, Json arguments) {
 }
 
 Result<Json> GuestVm::WaitForEvent(const std::string& name) {
+  return WaitForEvent(name, Deadline());
+}
+
+Result<std::optional<Json>> GuestVm::NextEvent(Clock::time_point deadline) {
+  return FromCall(client_->NextEvent(deadline), "waiting for an event");
+}
+
+Result<Json> GuestVm::WaitForEvent(const std::string& name, Clock::time_point deadline) {
   while (true) {
-    auto event = FromCall(client_->NextEvent(Deadline()), "waiting for the event " + name);
+    auto event = NextEvent(deadline);
     if (!event) {
       return tl::make_unexpected(std::move(event.error()));
     }
@@ -192,6 +222,7 @@ Result<std::vector<OperationEnd>> GuestVm::SetVcpus(const Json& arguments) {
 
 Result<std::vector<OperationEnd>> GuestVm::WaitForOperations(std::vector<std::uint64_t> ids) {
   // The events wake; what is reported is read in one piece.
+  const Clock::time_point deadline = Deadline();
   while (true) {
     const auto all = Execute("query-vcpu-operations");
     if (!all) {
@@ -219,7 +250,7 @@ Result<std::vector<OperationEnd>> GuestVm::WaitForOperations(std::vector<std::ui
     if (ended.size() == ids.size()) {
       return ended;
     }
-    if (auto event = WaitForEvent("VCPU_OPERATION"); !event) {
+    if (auto event = WaitForEvent("VCPU_OPERATION", deadline); !event) {
       return tl::make_unexpected(std::move(event.error()));
     }
   }

@@ -71,13 +71,18 @@ class GuestVm {
   Result<void> WaitReady();
   /// Waits for a line of console output, from the last one looked at on, that contains `text`.
   Result<std::string> WaitForConsole(std::string_view text);
+  /// The same without waiting: whether there is one by now.
+  bool SawOnConsole(std::string_view text);
   Result<Answer> Ask(const std::string& question);
   /// A question that the guest answers by going away.
   Result<void> Tell(const std::string& question);
 
   Result<Json> Execute(const std::string& command, Json arguments = Json::object());
+  /// The next event. nullopt: the deadline came first.
+  Result<std::optional<Json>> NextEvent(Clock::time_point deadline);
   /// Takes events until one is called `name`.
   Result<Json> WaitForEvent(const std::string& name);
+  Result<Json> WaitForEvent(const std::string& name, Clock::time_point deadline);
   /// set-vcpus, and waits until all that it started has ended.
   Result<std::vector<OperationEnd>> SetVcpus(const Json& arguments);
   /// Waits for the end of the operations with these ids.
@@ -104,6 +109,7 @@ class GuestVm {
  private:
   GuestVm() = default;
   Result<void> Connect();
+  std::optional<std::string> ReadConsole(std::string_view text, Clock::time_point deadline);
   tl::unexpected<Error> Lost(std::string_view waiting_for) const;
   Result<CpuSet> AskCpuList(const std::string& question);
 

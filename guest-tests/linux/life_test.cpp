@@ -32,19 +32,17 @@ TEST_F(Life, RebootKeepsThePluggedSet) {
 
 TEST_F(Life, ResetFromTheHostCompletesWhatIsPending) {
   ASSERT_NO_FATAL_FAILURE(StartAndWait({.cpus = "boot=2,max=4"}));
-  TIDEVM_ASSERT_DONE(vm_->Execute("stop"));  // so that both requests are pending at the reset
-  TIDEVM_ASSERT_OK(started, vm_->Execute("set-vcpus", {{"cpus", "0,2"}}));
-  ASSERT_EQ(started["operations"].size(), 2U);
+  TIDEVM_ASSERT_DONE(vm_->Execute("stop"));  // so that all three are pending at the reset
+  TIDEVM_ASSERT_OK(started, vm_->Execute("set-vcpus", {{"cpus", "0,2-3"}}));
+  ASSERT_EQ(started["operations"].size(), 3U);
   TIDEVM_ASSERT_DONE(vm_->Execute("system_reset"));
   TIDEVM_ASSERT_DONE(vm_->Execute("cont"));
   TIDEVM_ASSERT_DONE(vm_->WaitReady());
-  TIDEVM_ASSERT_OK(ended, vm_->WaitForOperations(
-                              {started["operations"][0]["id"], started["operations"][1]["id"]}));
+  TIDEVM_ASSERT_OK(ended, vm_->WaitForOperations(IdsOf(started)));
   for (const OperationEnd& operation : ended) {
     EXPECT_EQ(operation.outcome, "done") << operation.reason;
   }
-  TIDEVM_ASSERT_DONE(vm_->WaitGuestOnline({0, 2}));
-  ExpectEverywhere({0, 2});
+  ExpectEverywhere({0, 2, 3});
   ExpectNoGuestWarning();
   PowerOffAndExpectSuccess();
 }

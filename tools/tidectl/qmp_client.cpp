@@ -39,7 +39,7 @@ tl::unexpected<Failure> NoConnection(const std::string& path, int error) {
 
 }  // namespace
 
-CallResult<QmpClient> QmpClient::Connect(const std::string& path, Deadline deadline) {
+CallResult<QmpClient> QmpClient::Connect(const std::string& path, Deadline deadline, WireTap tap) {
   if (path.empty() || path.size() > kMaxPathBytes) {
     return Fails(FailureKind::kConnection,
                  fmt::format("socket path \"{}\" has {} bytes; it must have 1 to {}", path,
@@ -48,7 +48,7 @@ CallResult<QmpClient> QmpClient::Connect(const std::string& path, Deadline deadl
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.data(), path.size());
-  QmpClient client(UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+  QmpClient client(UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)), std::move(tap));
   if (!client.fd_.valid() ||
       ::connect(client.fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
           0) {
@@ -92,8 +92,9 @@ CallResult<Json> QmpClient::Execute(const std::string& command, Json arguments, 
 }
 
 CallResult<Json> QmpClient::Call(const Json& request, Deadline deadline) {
-  const std::string text = request.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
-  if (auto sent = Send(text, deadline); !sent) {
+  const std::string line = request.dump(-1, ' ', true, Json::error_handler_t::replace);
+  Note(WireDirection::kSent, line);
+  if (auto sent = Send(line + "\n", deadline); !sent) {
     return tl::make_unexpected(std::move(sent.error()));
   }
   return ReadAnswer(deadline);
@@ -131,7 +132,9 @@ CallResult<Json> QmpClient::ReadAnswer(Deadline deadline) {
 CallResult<std::optional<Json>> QmpClient::ReadMessage(Deadline deadline) {
   while (true) {
     if (const std::size_t end = input_.find('\n', scanned_); end != std::string::npos) {
-      Json message = Json::parse(input_.substr(0, end), nullptr, /*allow_exceptions=*/false);
+      const std::string line = input_.substr(0, end);
+      Note(WireDirection::kReceived, line);
+      Json message = Json::parse(line, nullptr, /*allow_exceptions=*/false);
       input_.erase(0, end + 1);
       scanned_ = 0;
       if (!message.is_object()) {
@@ -206,6 +209,12 @@ CallResult<bool> QmpClient::WaitFor(short poll_events, Deadline deadline) {
     if (errno != EINTR) {
       return Gone();
     }
+  }
+}
+
+void QmpClient::Note(WireDirection direction, std::string_view line) const {
+  if (tap_) {
+    tap_(direction, line);
   }
 }
 

@@ -3,8 +3,11 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -34,11 +37,16 @@ struct Failure {
 template <typename T>
 using CallResult = tl::expected<T, Failure>;
 
+enum class WireDirection { kSent, kReceived };
+/// Sees every line that goes over the wire, without its end.
+using WireTap = std::function<void(WireDirection, std::string_view line)>;
+
 /// One connection, past its negotiation, so events flow from Connect() on and none is lost: those
 /// that arrive while an answer is awaited are kept for NextEvent(). One thread.
 class QmpClient {
  public:
-  static CallResult<QmpClient> Connect(const std::string& path, Deadline deadline);
+  static CallResult<QmpClient> Connect(const std::string& path, Deadline deadline,
+                                       WireTap tap = {});
 
   /// The answer's "return" member.
   CallResult<Json> Execute(const std::string& command, Json arguments, Deadline deadline);
@@ -50,14 +58,16 @@ class QmpClient {
   int fd() const { return fd_.get(); }
 
  private:
-  explicit QmpClient(UniqueFd fd) : fd_(std::move(fd)) {}
+  QmpClient(UniqueFd fd, WireTap tap) : fd_(std::move(fd)), tap_(std::move(tap)) {}
   CallResult<void> Send(const std::string& text, Deadline deadline);
   CallResult<std::optional<Json>> ReadMessage(Deadline deadline);
   CallResult<Json> ReadAnswer(Deadline deadline);
   CallResult<bool> WaitFor(short poll_events, Deadline deadline);
+  void Note(WireDirection direction, std::string_view line) const;
   tl::unexpected<Failure> Gone() const;
 
   UniqueFd fd_;
+  WireTap tap_;
   std::string input_;
   std::size_t scanned_ = 0;  // of input_: no line end before this
   std::deque<Json> events_;

@@ -37,6 +37,8 @@ class InterruptLine {
   InterruptLine& operator=(const InterruptLine&) = delete;
   virtual ~InterruptLine() = default;
   virtual void Set(bool asserted) = 0;
+  /// Whether the guest has set up a handler for it; nullopt: not known.
+  virtual std::optional<bool> has_handler() const { return std::nullopt; }
 };
 
 /// One address space (ports, or MMIO). Filled before the first vCPU runs, constant after that, so

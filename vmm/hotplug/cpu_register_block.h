@@ -54,6 +54,8 @@ class CpuRegisterBlock final : public devices::IoDevice {
   void Reset(const CpuSet& present, const CpuSet& inserting);
 
   CpuFlags flags(CpuId cpu) const;
+  /// Whether the guest has set up a handler for the events' interrupt; nullopt: not known.
+  std::optional<bool> guest_has_handler() const { return line_.has_handler(); }
   std::uint32_t cpu_count() const { return static_cast<std::uint32_t>(cpus_.size()); }
   /// Accesses of a wrong width or to no register: survived, counted.
   std::uint64_t bad_accesses() const;

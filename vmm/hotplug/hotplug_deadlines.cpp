@@ -41,6 +41,20 @@ void HotplugController::HandleDeadlines(Clock::time_point now) {
   }
 }
 
+std::string HotplugController::NeverNoticed() const {
+  const std::string what = "the guest never took notice: ";
+  const std::optional<bool> has_handler = registers_.guest_has_handler();
+  if (!has_handler) {
+    return what + "it has no ACPI CPU hotplug, or has not booted that far";
+  }
+  return what +
+         (*has_handler
+              ? "it has a driver for ACPI CPU hotplug, which did not run; it hangs, or is too "
+                "busy"
+              : "it has set up no handler for the hotplug interrupt; it lacks ACPI CPU "
+                "hotplug, or I/O APICs (nosmp, noapic), or has not booted that far");
+}
+
 void HotplugController::TimeOutAdd(CpuId cpu) {
   Slot& slot = slots_[cpu];
   const Operation& operation = *slot.current;
@@ -53,9 +67,7 @@ void HotplugController::TimeOutAdd(CpuId cpu) {
     EndCurrent(cpu, Outcome::kDone, {});
     return;
   }
-  if (TakeBackAdd(cpu, Outcome::kTimedOut,
-                  "the guest never took notice: it has no ACPI CPU hotplug, or has not booted that "
-                  "far")) {
+  if (TakeBackAdd(cpu, Outcome::kTimedOut, NeverNoticed())) {
     return;
   }
   slot.wanted = false;
@@ -67,7 +79,7 @@ void HotplugController::TimeOutAdd(CpuId cpu) {
 
 void HotplugController::TimeOutRemove(CpuId cpu) {
   Operation& operation = *slots_[cpu].current;
-  const char* reason = "the guest never took notice";
+  std::string reason = NeverNoticed();
   if (operation.HasReachedSinceNotified(Phase::kGoingDown)) {
     reason = "the guest put it offline, and did not eject it";
   } else if (operation.HasReachedSinceNotified(Phase::kOstInProgress)) {

@@ -113,6 +113,24 @@ TEST_F(HotplugProof, AfterAResetTheNewGuestHasToSayItAnew) {
   EXPECT_EQ(View(2).online, false);
 }
 
+TEST_F(HotplugProof, AnUnnoticedRequestSaysWhetherTheGuestCouldHaveNoticed) {
+  struct Case {
+    std::optional<bool> handler;
+    const char* reason;
+  };
+  for (const auto& [handler, reason] : {Case{std::nullopt, "it has no ACPI CPU hotplug, or"},
+                                        Case{false, "no handler for the hotplug interrupt"},
+                                        Case{true, "it hangs, or is too busy"}}) {
+    TestBench bench(4, 2);
+    bench.line.handler = handler;
+    const Operation* const add = bench.controller.Add(2, {}).value();
+    const Operation* const removal = bench.controller.Remove(1).value();
+    bench.LetTimePass();
+    EXPECT_THAT(add->reason, HasSubstr(reason));
+    EXPECT_THAT(removal->reason, HasSubstr(reason));
+  }
+}
+
 TEST_F(HotplugProof, UnnoticedAddIsTakenBackWhenItsTimeIsOver) {
   const Operation* const add = bench_.controller.Add(2, "d", milliseconds(5)).value();
   bench_.controller.HandleDeadlines(add->deadline - milliseconds(1));

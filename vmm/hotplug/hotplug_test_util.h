@@ -25,9 +25,12 @@ namespace tidevm::hotplug {
 class LineLog final : public devices::InterruptLine {
  public:
   void Set(bool asserted) override { levels_.push_back(asserted); }
+  std::optional<bool> has_handler() const override { return handler; }
   bool high() const { return !levels_.empty() && levels_.back(); }
   const std::vector<bool>& levels() const { return levels_; }
   void Forget() { levels_.clear(); }
+
+  std::optional<bool> handler;
 
  private:
   std::vector<bool> levels_;

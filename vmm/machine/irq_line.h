@@ -1,7 +1,11 @@
 // A device's interrupt output, wired to a pin of KVM's I/O APIC.
 #pragma once
 
+#include <linux/kvm.h>
 #include <spdlog/spdlog.h>
+
+#include <cstdint>
+#include <optional>
 
 #include "tidevm/ids.h"
 #include "vmm/devices/bus.h"
@@ -18,6 +22,17 @@ class IrqLine final : public devices::InterruptLine {
     if (auto set = vm_.SetIrqLine(gsi_, asserted); !set) {
       spdlog::error("{}", set.error().message);
     }
+  }
+
+  /// A pin without a valid vector (below 16 none is) was never set up. The mask says less: Linux
+  /// also masks while a handler's thread has its turn to come. 82093AA data sheet, 3.2.4.
+  std::optional<bool> has_handler() const override {
+    constexpr std::uint8_t kFirstVector = 16;
+    const auto chip = vm_.GetIrqChip();
+    if (!chip || gsi_ >= KVM_IOAPIC_NUM_PINS) {
+      return std::nullopt;
+    }
+    return chip->io_apic.chip.ioapic.redirtbl[gsi_].fields.vector >= kFirstVector;
   }
 
  private:

@@ -150,7 +150,14 @@ const std::vector<Questions::Question>& Questions::All() {
        }},
       {"spin", 1, 2, "N [pinned]", "start N busy processes",
        [](Self self, Answer& answer, const Words& words, Id) { return self.Spin(answer, words); }},
-      {"unspin", 0, 0, "", "end the busy processes; says how many there were",
+      {"reserve", 2, 2, "N PERCENT",
+       "start N sleepers with a claim to so much of a CPU's time each",
+       [](Self self, Answer& answer, const Words& words, Id) {
+         return self.Reserve(answer, words);
+       }},
+      {"hog", 1, 1, "MS", "a process that lets nothing else run on its CPU for so long",
+       [](Self self, Answer& answer, const Words& words, Id) { return self.Hog(answer, words); }},
+      {"unspin", 0, 0, "", "end what spin and reserve started; says how many there were",
        [](Self self, Answer& answer, const Words&, Id) {
          answer.Line(std::to_string(self.spinners_.Stop()));
          return kDone;
@@ -295,6 +302,26 @@ int Questions::Spin(Answer& answer, const Words& words) {
   }
   const int error = spinners_.Start(*count, pinned);
   return error == 0 ? kDone : answer.Fail("fork", error);
+}
+
+int Questions::Reserve(Answer& answer, const Words& words) {
+  const std::optional<int> count = ParseNumber(words[1]);
+  const std::optional<int> percent = ParseNumber(words[2]);
+  if (!count || *count < 0 || !percent || *percent < 1 || *percent > 95) {
+    return answer.Fail("reserve", EINVAL);
+  }
+  const int error = spinners_.Reserve(*count, *percent);
+  return error == 0 ? kDone : answer.Fail("reserve", error);
+}
+
+int Questions::Hog(Answer& answer, const Words& words) {
+  const std::optional<int> milliseconds = ParseNumber(words[1]);
+  if (!milliseconds) {
+    return answer.Fail("hog", EINVAL);
+  }
+  // The answer leaves the UART by interrupts, which nothing holds up.
+  const int error = spinners_.Hog(*milliseconds, [&] { answer.End(kDone); });
+  return error == 0 ? kLater : answer.Fail("hog", error);
 }
 
 int Questions::AutoOnline(Answer& answer, const Words& words) {

@@ -64,6 +64,8 @@ class Questions {
   int Topology(Answer& answer);
   int List(Answer& answer, const std::string& path);
   int Spin(Answer& answer, const Words& words);
+  int Reserve(Answer& answer, const Words& words);
+  int Hog(Answer& answer, const Words& words);
   int AutoOnline(Answer& answer, const Words& words);
   int WaitOnline(Answer& answer, const Words& words, const std::string& id);
   int Help(Answer& answer);
