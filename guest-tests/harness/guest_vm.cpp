@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace tidevm::guest_tests {
@@ -221,7 +222,7 @@ Result<std::vector<OperationEnd>> GuestVm::SetVcpus(const Json& arguments) {
 }
 
 Result<std::vector<OperationEnd>> GuestVm::WaitForOperations(std::vector<std::uint64_t> ids) {
-  // The events wake; what is reported is read in one piece.
+  // The events tell when; what is reported is read in one piece.
   const Clock::time_point deadline = Deadline();
   while (true) {
     const auto all = Execute("query-vcpu-operations");
@@ -250,8 +251,19 @@ Result<std::vector<OperationEnd>> GuestVm::WaitForOperations(std::vector<std::ui
     if (ended.size() == ids.size()) {
       return ended;
     }
-    if (auto event = WaitForEvent("VCPU_OPERATION", deadline); !event) {
-      return tl::make_unexpected(std::move(event.error()));
+    std::set<std::uint64_t> pending(ids.begin(), ids.end());
+    for (const OperationEnd& end : ended) {
+      pending.erase(end.id);
+    }
+    while (!pending.empty()) {
+      const auto event = WaitForEvent("VCPU_OPERATION", deadline);
+      if (!event) {
+        return tl::make_unexpected(event.error());
+      }
+      const Json& data = (*event)["data"];
+      if (data["outcome"] != "pending") {
+        pending.erase(data["id"].get<std::uint64_t>());
+      }
     }
   }
 }

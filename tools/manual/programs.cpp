@@ -61,7 +61,7 @@ Program Tidectl() {
   program.environment = {{"TIDEVM_CONTROL", "the control socket, where --socket does not name it"},
                          {"NO_COLOR", "where it is set and not empty, nothing is coloured"}};
   program.examples = tidectl::GeneralExamples();
-  program.see_also = {"tidevm(1)", "tidevm-guests(7)"};
+  program.see_also = {"tidevm(1)"};
   return program;
 }
 
@@ -86,7 +86,7 @@ Program Tidevm() {
     program.notes += (program.notes.empty() ? "" : "\n\n") + line;
   }
   program.examples = text.examples;
-  program.see_also = {"tidectl(1)", "tidevm-guests(7)"};
+  program.see_also = {"tidectl(1)"};
   return program;
 }
 

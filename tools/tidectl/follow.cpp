@@ -176,7 +176,7 @@ std::string OnlineAdvice(const CpuSet& cpus) {
   const bool one = cpus.size() == 1;
   return fmt::format(
       "the guest has registered vCPU{} {} but nothing in it puts {} online; install tidevm's udev "
-      "rule in the guest (see tidevm-guests(7)) or run there: echo 1 > "
+      "rule in the guest (share/doc/tidevm/guests.md says how) or run there: echo 1 > "
       "/sys/devices/system/cpu/cpuN/online",
       one ? "" : "s", cpus.ToString(), one ? "it" : "them");
 }

@@ -94,7 +94,8 @@ TEST_F(TidectlTest, RegisteredAndNeverOnlineSaysWhatIsMissing) {
   EXPECT_EQ(Run({"plug", "2", "--wait", "online"}), kExitTimeout);
   EXPECT_EQ(err_,
             "tidectl: the guest has registered vCPU 2 but nothing in it puts it online; install "
-            "tidevm's udev rule in the guest (see tidevm-guests(7)) or run there: echo 1 > "
+            "tidevm's udev rule in the guest (share/doc/tidevm/guests.md says how) or run there: "
+            "echo 1 > "
             "/sys/devices/system/cpu/cpuN/online\n");
 }
 
@@ -102,7 +103,7 @@ TEST_F(TidectlTest, OneAdviceForAllThatAreNeverOnline) {
   scripts_[2] = scripts_[3] = kNeverOnline;
   EXPECT_EQ(Run({"set-vcpus", "4", "--wait"}), kExitTimeout);
   EXPECT_THAT(err_, AllOf(HasSubstr("registered vCPUs 2-3 but nothing in it puts them online"),
-                          HasSubstr("tidevm-guests(7)")));
+                          HasSubstr("share/doc/tidevm/guests.md")));
   EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 1);
 }
 
