@@ -115,6 +115,11 @@ std::vector<std::string> PortAccesses(const std::string& trace) {
   return accesses;
 }
 
+std::string Replace(const std::string& text, const std::string& pattern,
+                    const std::string& replacement) {
+  return std::regex_replace(text, std::regex(pattern), replacement);
+}
+
 std::vector<std::string> Matches(const std::string& text, const std::string& pattern) {
   const std::regex regex(pattern);
   std::vector<std::string> found;

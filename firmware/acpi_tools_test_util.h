@@ -46,6 +46,10 @@ class AcpiToolsTest : public testing::Test {
 /// direction and width, port, value, in hexadecimal.
 std::vector<std::string> PortAccesses(const std::string& trace);
 
+/// With every match of `pattern` replaced, `$1` and `$&` in `replacement` as ECMAScript has them.
+std::string Replace(const std::string& text, const std::string& pattern,
+                    const std::string& replacement);
+
 /// The groups of every match of `pattern`, joined by blanks.
 std::vector<std::string> Matches(const std::string& text, const std::string& pattern);
 

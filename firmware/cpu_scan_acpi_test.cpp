@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -97,13 +96,12 @@ class CpuScan : public AcpiToolsTest {
     const std::size_t methods = asl.find("Method (CSTA");
     EXPECT_NE(region, std::string::npos);
     EXPECT_NE(methods, std::string::npos);
-    const std::string model = std::regex_replace(std::string(kModel), std::regex("@FLAGS@"), list);
+    const std::string model = Replace(kModel, "@FLAGS@", list);
     std::string code = asl.substr(methods);
-    code = std::regex_replace(code, std::regex(" */\\*[^*]*\\*/"), "");
-    code = std::regex_replace(code, std::regex("\\bC(SEL|FLG|CMD|DAT) = ([^\n]*)"), "W$1 ($2)");
-    code = std::regex_replace(code, std::regex("\\bC(FLG|DAT)\\b"), "R$1 ()");
-    code = std::regex_replace(code, std::regex("Notify \\((C[0-9A-F]{3}), Arg1\\)"),
-                              "Printf (\"N $1 %o\", Arg1)\n$&");
+    code = Replace(code, " */\\*[^*]*\\*/", "");
+    code = Replace(code, "\\bC(SEL|FLG|CMD|DAT) = ([^\n]*)", "W$1 ($2)");
+    code = Replace(code, "\\bC(FLG|DAT)\\b", "R$1 ()");
+    code = Replace(code, "Notify \\((C[0-9A-F]{3}), Arg1\\)", "Printf (\"N $1 %o\", Arg1)\n$&");
     return asl.substr(0, region) + model + code;
   }
 

@@ -5,13 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <chrono>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -29,69 +23,30 @@ inline constexpr const char* kNegotiate = "{\"execute\": \"qmp_capabilities\"}\n
 // Made in the test, so that two at a time (ctest -j) do not meet.
 class TempFolder {
  public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tidevm-qmp-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    path_ = name;
-  }
+  TempFolder();
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string operator/(const char* name) const { return (path_ / name).string(); }
+  ~TempFolder();
+  std::string operator/(const char* name) const;
 
  private:
   std::filesystem::path path_;
 };
 
-inline sockaddr_un AddressOf(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
-
-inline UniqueFd BoundSocket(const std::string& path, int type = SOCK_STREAM) {
-  UniqueFd fd(::socket(AF_UNIX, type, 0));
-  const sockaddr_un address = AddressOf(path);
-  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  return fd;
-}
+sockaddr_un AddressOf(const std::string& path);
+UniqueFd BoundSocket(const std::string& path, int type = SOCK_STREAM);
 
 class Client {
  public:
-  explicit Client(const std::string& path) : fd_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
-    const sockaddr_un address = AddressOf(path);
-    EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  }
+  explicit Client(const std::string& path);
   // As much as the socket takes.
-  std::size_t Send(std::string_view text) const {
-    const ssize_t sent = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    return sent < 0 ? 0 : static_cast<std::size_t>(sent);
-  }
-  void EndInput() const { EXPECT_EQ(::shutdown(fd_.get(), SHUT_WR), 0); }
+  std::size_t Send(std::string_view text) const;
+  void EndInput() const;
   void Close() { fd_.Reset(); }
 
   // What has arrived until now.
-  void Receive() {
-    std::array<char, 65536> buffer{};
-    ssize_t count = 0;
-    while ((count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)) > 0) {
-      input_.append(buffer.data(), static_cast<std::size_t>(count));
-    }
-    gone_ = gone_ || count == 0 || (count < 0 && errno == ECONNRESET);
-  }
-  std::optional<Json> TakeMessage() {
-    const std::size_t end = input_.find("\r\n", taken_);
-    if (end == std::string::npos) {
-      return std::nullopt;
-    }
-    Json message = Json::parse(input_.substr(taken_, end - taken_), nullptr, false);
-    taken_ = end + 2;
-    return message;
-  }
+  void Receive();
+  std::optional<Json> TakeMessage();
   bool gone() const { return gone_; }
 
  private:
@@ -103,13 +58,12 @@ class Client {
 
 class QmpServerTest : public testing::Test {
  protected:
-  void SetUp() override { server_ = *QmpServer::Create(loop_, machine_, {.path = path_}); }
-  void TearDown() override { server_.reset(); }
+  QmpServerTest();
+  ~QmpServerTest() override;
+  void SetUp() override;
+  void TearDown() override;
 
-  void Turn() {
-    loop_.After(std::chrono::milliseconds(1), [this] { loop_.Quit(); });
-    ASSERT_TRUE(loop_.Run());
-  }
+  void Turn();
   template <typename Condition>
   bool Until(Condition condition) {
     for (int i = 0; i < 4000; ++i) {
@@ -120,27 +74,9 @@ class QmpServerTest : public testing::Test {
     }
     return false;
   }
-  Json Next(Client& client) {
-    std::optional<Json> message;
-    EXPECT_TRUE(Until([&] {
-      client.Receive();
-      return (message = client.TakeMessage()).has_value();
-    }));
-    return message.value_or(Json());
-  }
-  void ExpectGone(Client& client) {
-    EXPECT_TRUE(Until([&] {
-      client.Receive();
-      return client.gone();
-    }));
-  }
-  Client Negotiated() {
-    Client client(path_);
-    client.Send(kNegotiate);
-    EXPECT_TRUE(Next(client).contains("QMP"));
-    EXPECT_TRUE(Next(client).contains("return"));
-    return client;
-  }
+  Json Next(Client& client);
+  void ExpectGone(Client& client);
+  Client Negotiated();
 
   TempFolder folder_;
   std::string path_ = folder_ / "vm.sock";

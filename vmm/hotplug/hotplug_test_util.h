@@ -2,16 +2,13 @@
 // registers as the AML does.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,41 +68,16 @@ class ScriptedGuest {
   void WriteFlags(std::uint8_t flags) { Write8(cpu_hotplug::kFlagsOffset, flags); }
 
   /// CSCN.
-  std::vector<Notification> Scan() {
-    using namespace cpu_hotplug;
-    std::vector<Notification> notifications;
-    for (;;) {
-      Command(kCommandNextWithEvent);
-      const std::uint8_t flags = Flags();
-      const bool insert = (flags & kFlagInsertEvent) != 0;
-      if (!insert && (flags & kFlagRemoveEvent) == 0) {
-        return notifications;
-      }
-      notifications.push_back({.cpu = Data(), .value = insert ? 1U : 3U});
-      WriteFlags(insert ? kFlagInsertEvent : kFlagRemoveEvent);
-    }
-  }
+  std::vector<Notification> Scan();
 
   /// _OST
-  void Ost(CpuId cpu, std::uint32_t event, std::uint32_t status) {
-    Select(cpu);
-    Command(cpu_hotplug::kCommandOstEvent);
-    Write32(cpu_hotplug::kCommandDataOffset, event);
-    Command(cpu_hotplug::kCommandOstStatus);
-    Write32(cpu_hotplug::kCommandDataOffset, status);
-  }
+  void Ost(CpuId cpu, std::uint32_t event, std::uint32_t status);
 
   /// _EJ0
-  void Eject(CpuId cpu) {
-    Select(cpu);
-    WriteFlags(cpu_hotplug::kFlagEject);
-  }
+  void Eject(CpuId cpu);
 
   /// _STA
-  bool IsPresent(CpuId cpu) {
-    Select(cpu);
-    return (Flags() & cpu_hotplug::kFlagPresent) != 0;
-  }
+  bool IsPresent(CpuId cpu);
 
  private:
   CpuRegisterBlock& registers_;
@@ -116,17 +88,12 @@ class FakeVcpu final : public vcpu::Vcpu {
  public:
   explicit FakeVcpu(CpuId cpu) : Vcpu(cpu, cpu) {}
 
-  std::optional<pid_t> thread_id() const override {
-    return thread_ ? std::optional<pid_t>(1000 + static_cast<pid_t>(cpu())) : std::nullopt;
-  }
+  std::optional<pid_t> thread_id() const override;
   std::chrono::nanoseconds cpu_time() const override { return {}; }
   std::chrono::nanoseconds total_cpu_time() const override { return {}; }
-  std::optional<CpuSet> affinity() const override { return bound; }
-  std::vector<std::uint64_t> exit_counts() const override { return {}; }
-  Result<void> SetAffinity(const CpuSet& host_cpus) override {
-    bound = host_cpus;
-    return {};
-  }
+  std::optional<CpuSet> affinity() const override;
+  std::vector<std::uint64_t> exit_counts() const override;
+  Result<void> SetAffinity(const CpuSet& host_cpus) override;
   bool has_thread() const override { return thread_; }
   bool held() const override { return is_held; }
   void Kick() override { ++kicks; }
@@ -143,28 +110,11 @@ class FakeVcpu final : public vcpu::Vcpu {
   int revivals = 0;
 
  private:
-  Result<void> DoSetEntry(const vcpu::LongModeEntry& /*entry*/) override { return {}; }
-  Result<void> DoStart() override {
-    if (fail_start) {
-      return Fail(ErrorCode::kIo, "no thread for vCPU {}", cpu());
-    }
-    ++starts;
-    thread_ = true;
-    return {};
-  }
+  Result<void> DoSetEntry(const vcpu::LongModeEntry& /*entry*/) override;
+  Result<void> DoStart() override;
   void DoRequestStop() override { stop_requested_ = true; }
-  void DoJoin() override {
-    ++joins;
-    thread_ = false;
-    stop_requested_ = false;
-  }
-  Result<void> DoRevive() override {
-    if (fail_revive) {
-      return Fail(ErrorCode::kIo, "vCPU {} cannot be revived", cpu());
-    }
-    ++revivals;
-    return {};
-  }
+  void DoJoin() override;
+  Result<void> DoRevive() override;
 
   bool thread_ = false;
   bool stop_requested_ = false;
@@ -176,21 +126,10 @@ class ListenerLog final : public HotplugListener {
   using Named = std::pair<CpuId, std::string>;
 
   void OnOperation(const Operation& /*operation*/) override { ++operation_changes; }
-  void OnVcpuState(CpuId cpu, vcpu::VcpuState state, std::optional<bool> online) override {
-    if (states[cpu].empty() || states[cpu].back() != state) {
-      states[cpu].push_back(state);
-    }
-    onlines[cpu].push_back(online);
-  }
-  void OnOst(CpuId cpu, const std::string& device_id, OstReport /*report*/) override {
-    osts.emplace_back(cpu, device_id);
-  }
-  void OnUnplugged(CpuId cpu, const std::string& device_id) override {
-    unplugged.emplace_back(cpu, device_id);
-  }
-  void OnUnplugRefused(CpuId cpu, const std::string& device_id) override {
-    refused.emplace_back(cpu, device_id);
-  }
+  void OnVcpuState(CpuId cpu, vcpu::VcpuState state, std::optional<bool> online) override;
+  void OnOst(CpuId cpu, const std::string& device_id, OstReport /*report*/) override;
+  void OnUnplugged(CpuId cpu, const std::string& device_id) override;
+  void OnUnplugRefused(CpuId cpu, const std::string& device_id) override;
 
   int operation_changes = 0;
   std::map<CpuId, std::vector<vcpu::VcpuState>> states;
@@ -200,141 +139,48 @@ class ListenerLog final : public HotplugListener {
   std::vector<Named> refused;
 };
 
-inline std::vector<Phase> PhasesOf(const Operation& operation) {
-  std::vector<Phase> phases;
-  for (const Operation::Reached& reached : operation.reached) {
-    phases.push_back(reached.phase);
-  }
-  return phases;
-}
+std::vector<Phase> PhasesOf(const Operation& operation);
 
 /// What value() is for results that have one.
-inline void Must(const Result<void>& result) {
-  if (!result) {
-    throw std::runtime_error(result.error().message);
-  }
-}
+void Must(const Result<void>& result);
 
 /// A machine with everything but KVM and threads.
 class TestBench {
  public:
-  TestBench(std::uint32_t max, std::uint32_t boot)
-      : intents(IntentQueue::Create().value()),
-        registers(ApicIds(max), line, *intents),
-        guest(registers),
-        controller(
-            registers, *intents, [this](CpuId cpu) { return Make(cpu); }, listener) {
-    Must(controller.CreateBootCpus(boot));
-    Must(controller.StartAll());
-  }
+  TestBench(std::uint32_t max, std::uint32_t boot);
+  ~TestBench();
 
   void Settle() { controller.HandleIntents(); }
 
   /// The threads that were asked to end do.
-  void EndThreads() {
-    for (const auto& [cpu, vcpu] : vcpus) {
-      if (vcpu->stop_requested()) {
-        controller.HandleThreadEnded(cpu, {});
-      }
-    }
-  }
+  void EndThreads();
 
   /// A guest that does all that it is asked for, until nothing is left to do.
-  void Obey() {
-    Settle();
-    EndThreads();
-    for (auto asked = guest.Scan(); !asked.empty(); asked = guest.Scan()) {
-      for (const auto& [cpu, value] : asked) {
-        Answer(cpu, value);
-      }
-      Settle();
-      EndThreads();
-    }
-  }
+  void Obey();
 
-  void Answer(CpuId cpu, std::uint32_t notification) {
-    if (notification == 1) {
-      guest.Ost(cpu, 1, 0);
-      Settle();
-      Arm(cpu, true);
-    } else {
-      guest.Ost(cpu, 3, 0x84);
-      Settle();
-      Arm(cpu, false);
-      guest.Eject(cpu);
-      guest.Ost(cpu, 3, 0);
-    }
-  }
+  void Answer(CpuId cpu, std::uint32_t notification);
 
   /// Plugs `cpu`, and the guest takes it.
-  void Plug(CpuId cpu, std::string device_id = {}) {
-    controller.Add(cpu, std::move(device_id)).value();
-    Obey();
-  }
+  void Plug(CpuId cpu, std::string device_id = {});
 
   /// From now on the guest says which CPUs are online.
-  void GuestArms() {
-    guest_arms = true;
-    controller.HandleOnline(0, true);
-  }
-  void Arm(CpuId cpu, bool armed) {
-    if (guest_arms) {
-      controller.HandleOnline(cpu, armed);
-    }
-  }
+  void GuestArms();
+  void Arm(CpuId cpu, bool armed);
 
   /// So long after everything that has been asked for, all clocks say that it is too late.
-  void LetTimePass() {
-    controller.HandleDeadlines(Operation::Clock::now() + kLongestDeadline + kDefaultDeadline);
-  }
+  void LetTimePass();
 
   /// A removal that the guest has acknowledged and not answered.
-  const Operation& AskedFor(CpuId cpu) {
-    const Operation* const operation = controller.Remove(cpu).value();
-    guest.Scan();
-    Settle();
-    return *operation;
-  }
+  const Operation& AskedFor(CpuId cpu);
 
   /// An add that the guest has acknowledged and not answered.
-  const Operation& Announced(CpuId cpu, std::string device_id = {}) {
-    const Operation* const operation = controller.Add(cpu, std::move(device_id)).value();
-    guest.Scan();
-    Settle();
-    return *operation;
-  }
+  const Operation& Announced(CpuId cpu, std::string device_id = {});
 
-  void ResetGuest() {
-    controller.BeginReset();
-    EndThreads();
-    controller.FinishReset().value();
-    Must(controller.StartAll());
-  }
+  void ResetGuest();
 
-  std::uint32_t pending_count() const {
-    return static_cast<std::uint32_t>(
-        std::ranges::count_if(controller.operations(), &Operation::pending));
-  }
-
-  CpuSet present() const {
-    CpuSet set;
-    for (CpuId cpu = 0; cpu < registers.cpu_count(); ++cpu) {
-      if (registers.flags(cpu).present) {
-        set.Insert(cpu);
-      }
-    }
-    return set;
-  }
-
-  CpuSet with_thread() const {
-    CpuSet set;
-    for (const auto& [cpu, vcpu] : vcpus) {
-      if (vcpu->has_thread()) {
-        set.Insert(cpu);
-      }
-    }
-    return set;
-  }
+  std::uint32_t pending_count() const;
+  CpuSet present() const;
+  CpuSet with_thread() const;
 
   LineLog line;
   std::unique_ptr<IntentQueue> intents;
@@ -349,24 +195,7 @@ class TestBench {
   HotplugController controller;
 
  private:
-  static std::vector<ApicId> ApicIds(std::uint32_t max) {
-    std::vector<ApicId> ids(max);
-    for (CpuId cpu = 0; cpu < max; ++cpu) {
-      ids[cpu] = cpu;
-    }
-    return ids;
-  }
-
-  Result<std::unique_ptr<vcpu::Vcpu>> Make(CpuId cpu) {
-    if (fail_make) {
-      return Fail(ErrorCode::kLimitExceeded, "no more vCPUs");
-    }
-    ++made;
-    auto vcpu = std::make_unique<FakeVcpu>(cpu);
-    vcpu->fail_start = fail_start;
-    vcpus[cpu] = vcpu.get();
-    return vcpu;
-  }
+  Result<std::unique_ptr<vcpu::Vcpu>> Make(CpuId cpu);
 };
 
 }  // namespace tidevm::hotplug
