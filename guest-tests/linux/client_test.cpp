@@ -1,4 +1,9 @@
 // What clients of the control socket see of a real guest.
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -23,6 +28,36 @@ class Client : public GuestTest {
     const auto status = process.WaitForExit(Clock::now() + kPatience);
     output = process.Transcript();
     ASSERT_EQ(status, std::optional(expected_status)) << output;
+  }
+
+  /// Another client.
+  UniqueFd Connect() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    vm_->control_path().copy(address.sun_path, sizeof(address.sun_path) - 1);
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+
+  /// As much as the other side takes before it closes.
+  static void SendAll(const UniqueFd& fd, std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t sent = ::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL);
+      if (sent < 0) {
+        return;
+      }
+      text.remove_prefix(static_cast<std::size_t>(sent));
+    }
+  }
+
+  static std::string ReadToEnd(const UniqueFd& fd) {
+    std::string text;
+    std::array<char, 4096> buffer{};
+    for (ssize_t got = 0; (got = ::read(fd.get(), buffer.data(), buffer.size())) > 0;) {
+      text.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+    return text;
   }
 
   /// How often the kernel gave each thread that is no vCPU's the CPU, by thread id.
@@ -86,6 +121,23 @@ TEST_F(Client, NothingWakesWhileNothingHappens) {
   ASSERT_FALSE(before.empty());
   EXPECT_FALSE(vm_->process().ReadUntil([] { return false; }, Clock::now() + kIdle));
   EXPECT_EQ(SwitchesOfOtherThreads(), before);
+  PowerOffAndExpectSuccess();
+}
+
+TEST_F(Client, OthersThatMisbehaveDisturbNobody) {
+  ASSERT_NO_FATAL_FAILURE(StartAndWait({.cpus = "boot=1,max=4"}));
+  const UniqueFd never_reads = Connect();
+  SendAll(never_reads, "{\"execute\":\"qmp_capabilities\"}\n");
+  UniqueFd dies_in_mid_request = Connect();
+  SendAll(dies_in_mid_request, "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"set-vc");
+  const UniqueFd sends_brackets = Connect();
+  SendAll(sends_brackets, std::string(1 << 20, '['));
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_NO_FATAL_FAILURE(SetAndExpect({{"count", 4}}, CpuSet::FirstN(4)));
+    dies_in_mid_request.Reset();
+    ASSERT_NO_FATAL_FAILURE(SetAndExpect({{"count", 1}}, {0}));
+  }
+  EXPECT_THAT(ReadToEnd(sends_brackets), ::testing::HasSubstr("nested"));
   PowerOffAndExpectSuccess();
 }
 
