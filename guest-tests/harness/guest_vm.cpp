@@ -42,6 +42,8 @@ tidectl::WireTap WireLog() {
   if (path == nullptr || *path == '\0') {
     return {};
   }
+  std::error_code failed;  // to make the folder, or as the file would then show, to open it
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failed);
   const auto file = std::make_shared<std::ofstream>(path, std::ios::app);
   return [file](tidectl::WireDirection direction, std::string_view line) {
     *file << (direction == tidectl::WireDirection::kSent ? "> " : "< ") << line << std::endl;

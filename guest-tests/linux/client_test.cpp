@@ -3,6 +3,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -60,7 +61,8 @@ class Client : public GuestTest {
     return text;
   }
 
-  /// How often the kernel gave each thread that is no vCPU's the CPU, by thread id.
+  /// How often the kernel gave each thread that is no vCPU's the CPU, and whether it waits now, by
+  /// thread id.
   std::map<std::string, std::string> SwitchesOfOtherThreads() {
     std::map<std::string, std::string> switches;
     const std::filesystem::path tasks = fmt::format("/proc/{}/task", vm_->process().pid());
@@ -70,13 +72,28 @@ class Client : public GuestTest {
       bool is_vcpu = false;
       for (std::string line; std::getline(file, line);) {
         is_vcpu = is_vcpu || line.starts_with("Name:\tvcpu-");
-        if (line.find("ctxt_switches") != std::string::npos) {
+        if (line.starts_with("State:") || line.find("ctxt_switches") != std::string::npos) {
           of_thread += line + " ";
         }
       }
       if (!is_vcpu) {
         switches[task.path().filename()] = of_thread;
       }
+    }
+    return switches;
+  }
+
+  /// The same, from when all of them wait: the last answer's sender may still be on its way to
+  /// that.
+  std::map<std::string, std::string> SwitchesOnceAllWait() {
+    const auto waits = [](const auto& thread) {
+      return thread.second.find("(sleeping)") != std::string::npos;
+    };
+    const auto deadline = Clock::now() + kPatience;
+    auto switches = SwitchesOfOtherThreads();
+    while (!std::ranges::all_of(switches, waits) && Clock::now() < deadline) {
+      vm_->process().ReadUntil([] { return false; }, Clock::now() + std::chrono::milliseconds(20));
+      switches = SwitchesOfOtherThreads();
     }
     return switches;
   }
@@ -117,7 +134,7 @@ TEST_F(Client, NothingWakesWhileNothingHappens) {
   ASSERT_NO_FATAL_FAILURE(StartAndWait({.cpus = "boot=1,max=4"}));
   ASSERT_NO_FATAL_FAILURE(SetAndExpect({{"count", 4}}, CpuSet::FirstN(4)));
   ASSERT_NO_FATAL_FAILURE(SetAndExpect({{"count", 2}}, CpuSet::FirstN(2)));
-  const auto before = SwitchesOfOtherThreads();
+  const auto before = SwitchesOnceAllWait();
   ASSERT_FALSE(before.empty());
   EXPECT_FALSE(vm_->process().ReadUntil([] { return false; }, Clock::now() + kIdle));
   EXPECT_EQ(SwitchesOfOtherThreads(), before);
