@@ -91,6 +91,22 @@ class GuestTest : public ::testing::Test {
     }
   }
 
+  /// Pitfall 15. What lscpu reads, of CPUs 0 to `sockets` * `cores` * `threads` - 1, all online;
+  /// `threads` is 2.
+  void ExpectTopology(CpuId sockets, CpuId cores) {
+    TIDEVM_ASSERT_OK(topology, vm_->Ask("topology"));
+    ASSERT_EQ(topology.lines.size(), sockets * cores * 2);
+    for (CpuId cpu = 0; cpu < sockets * cores * 2; ++cpu) {
+      const std::string expected_start =
+          fmt::format("cpu {} package {} die", cpu, cpu / (cores * 2));
+      const std::string expected_end =
+          fmt::format("core {} threads {}-{}", cpu / 2 % cores, cpu & ~1U, cpu | 1U);
+      EXPECT_TRUE(topology.lines[cpu].starts_with(expected_start) &&
+                  topology.lines[cpu].ends_with(expected_end))
+          << topology.lines[cpu] << "\nwanted: " << expected_start << " ... " << expected_end;
+    }
+  }
+
   void PowerOffAndExpectSuccess() {
     TIDEVM_ASSERT_DONE(vm_->Tell("poweroff"));
     TIDEVM_ASSERT_OK(status, vm_->WaitForExit());

@@ -12,16 +12,7 @@ class Shape : public GuestTest {};
 TEST_F(Shape, TheTopologyIsTheOneAskedForBeforeAndAfterHotplug) {
   ASSERT_NO_FATAL_FAILURE(StartAndWait({.cpus = "boot=2,max=8,sockets=2,cores=2,threads=2"}));
   ASSERT_NO_FATAL_FAILURE(SetAndExpect({{"count", 8}}, CpuSet::FirstN(8)));
-  TIDEVM_ASSERT_OK(topology, vm_->Ask("topology"));
-  ASSERT_EQ(topology.lines.size(), 8U);
-  for (CpuId cpu = 0; cpu < 8; ++cpu) {
-    const std::string expected_start = fmt::format("cpu {} package {} die", cpu, cpu / 4);
-    const std::string expected_end =
-        fmt::format("core {} threads {}-{}", cpu / 2 % 2, cpu & ~1U, cpu | 1U);
-    EXPECT_TRUE(topology.lines[cpu].starts_with(expected_start) &&
-                topology.lines[cpu].ends_with(expected_end))
-        << topology.lines[cpu] << "\nwanted: " << expected_start << " ... " << expected_end;
-  }
+  ASSERT_NO_FATAL_FAILURE(ExpectTopology(2, 2));
   ExpectNoGuestWarning();
   PowerOffAndExpectSuccess();
 }

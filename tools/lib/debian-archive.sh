@@ -3,7 +3,7 @@
 # the system's package lists: private lists, private caches, the machine's own mirror.
 #
 # Sourced by guest-kernel and kvm-host. A caller does:
-#     archive_open KEY SUITE...      # suites: release, updates, security, backports, unstable
+#     archive_open KEY SUITE...      # suites: release, updates, security, backports, unstable, bullseye
 #     archive_update                 # fetch the lists, unless they are fresh
 #     archive_get ... / archive_cache ...
 # Needs `set -euo pipefail` in the caller.
@@ -88,7 +88,7 @@ archive_open() {
     case $wanted in
       release) archive_source_line "$main_uri" "$codename" ;;
       backports) archive_source_line "$main_uri" "$codename-backports" ;;
-      unstable) archive_source_line "$main_uri" unstable ;;
+      bullseye | unstable) archive_source_line "$main_uri" "$wanted" ;;
       updates | security)
         # Only where the machine has it itself; its address is not ours to guess.
         while IFS='|' read -r uri suite _; do
