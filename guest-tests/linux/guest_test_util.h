@@ -31,6 +31,9 @@ inline constexpr std::string_view kNotAboutHotplug[] = {
     // Every kernel on a machine without PCI, the second one without a level, which counts as 4.
     "PCI: Fatal: No config space access function found",
     "PCI: System does not support PCI",
+    // Linux from 6.7 or so on, on every AMD machine whose ACPI has no performance control, as
+    // guests'.
+    "amd_pstate: the _CPC object is not present in SBIOS or ACPI disabled",
     // An emulated or loaded host let the guest wait.
     "hrtimer: interrupt took",
     "sched: RT throttling activated",
