@@ -46,15 +46,15 @@ std::vector<std::byte> PackMsrs(std::span<const kvm_msr_entry> entries) {
 
 }  // namespace
 
-void Vcpu::Unmap::operator()(kvm_run* page) const { ::munmap(page, size); }
+void Vcpu::UnmapPage::operator()(kvm_run* page) const { ::munmap(page, size); }
 
-Result<Vcpu> Vcpu::Map(UniqueFd fd, std::size_t run_page_size) {
+Result<Vcpu> Vcpu::Map(UniqueFd& fd, std::size_t run_page_size) {
   void* const page =
       ::mmap(nullptr, run_page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (page == MAP_FAILED) {
     return FailErrno(errno, "mapping a vCPU's run page of {} bytes", run_page_size);
   }
-  return Vcpu(std::move(fd), RunPage(static_cast<kvm_run*>(page), Unmap{run_page_size}));
+  return Vcpu(std::move(fd), RunPage(static_cast<kvm_run*>(page), UnmapPage{run_page_size}));
 }
 
 void Vcpu::set_immediate_exit(bool value) {

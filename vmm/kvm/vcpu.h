@@ -23,7 +23,10 @@ using XsaveArea = std::array<std::uint32_t, 1024>;
 /// vCPU while it runs: KVM binds a vCPU to the task that calls it. The exceptions say so.
 class Vcpu {
  public:
-  static Result<Vcpu> Map(UniqueFd fd, std::size_t run_page_size);
+  /// Takes `fd` where the answer is a vCPU, and leaves it alone otherwise.
+  static Result<Vcpu> Map(UniqueFd& fd, std::size_t run_page_size);
+  /// Gives the descriptor up.
+  UniqueFd Unmap() && { return std::move(fd_); }
 
   /// KVM_RUN once.
   Exit Run();
@@ -63,11 +66,11 @@ class Vcpu {
   void NotePaused();
 
  private:
-  struct Unmap {
+  struct UnmapPage {
     std::size_t size = 0;
     void operator()(kvm_run* page) const;
   };
-  using RunPage = std::unique_ptr<kvm_run, Unmap>;
+  using RunPage = std::unique_ptr<kvm_run, UnmapPage>;
   Vcpu(UniqueFd fd, RunPage page) : fd_(std::move(fd)), run_(std::move(page)) {}
   Exit DecodeExit();
   ExitBroken DecodeInternalError() const;

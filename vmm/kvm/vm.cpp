@@ -76,13 +76,24 @@ Result<void> Vm::SetMemory(std::uint32_t slot, Gpa gpa, std::span<std::byte> mem
   return {};
 }
 
-Result<Vcpu> Vm::CreateVcpu(ApicId id) const {
-  UniqueFd fd(RetryIoctl(fd_.get(), KVM_CREATE_VCPU, static_cast<unsigned long>(id)));
+Result<Vcpu> Vm::CreateVcpu(ApicId id) {
+  UniqueFd& fd = kept_[id];
   if (!fd.valid()) {
-    return FailErrno(errno, "KVM_CREATE_VCPU id {}", id);
+    fd.Reset(RetryIoctl(fd_.get(), KVM_CREATE_VCPU, static_cast<unsigned long>(id)));
   }
-  return Vcpu::Map(std::move(fd), run_page_size_);
+  if (!fd.valid()) {
+    const int err = errno;
+    const CpuLimits limits = cpu_limits();
+    const char* const remedy = err == EINVAL   ? "; use fewer vCPUs"
+                               : err == EEXIST ? "; only a new VM can have this id again"
+                                               : "";
+    return FailErrno(err, "KVM_CREATE_VCPU id {} (this KVM takes {} vCPUs a VM, ids below {}{})",
+                     id, limits.max, limits.max_id, remedy);
+  }
+  return Vcpu::Map(fd, run_page_size_);
 }
+
+void Vm::KeepVcpu(ApicId id, Vcpu vcpu) { kept_[id] = std::move(vcpu).Unmap(); }
 
 Result<void> Vm::SetIrqLine(Gsi gsi, bool asserted) const {
   kvm_irq_level level{};

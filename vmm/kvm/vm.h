@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -36,8 +37,11 @@ class Vm {
   /// KVM_SET_USER_MEMORY_REGION. `memory` must stay mapped as long as the VM lives.
   Result<void> SetMemory(std::uint32_t slot, Gpa gpa, std::span<std::byte> memory) const;
 
-  /// KVM_CREATE_VCPU. KVM cannot destroy one: the id is taken until the VM ends.
-  Result<Vcpu> CreateVcpu(ApicId id) const;
+  /// KVM_CREATE_VCPU. KVM cannot destroy one: the id is taken until the VM ends, and creating it
+  /// again fails. One that could not be made ready therefore comes back through KeepVcpu(), for the
+  /// next call. Both on one thread.
+  Result<Vcpu> CreateVcpu(ApicId id);
+  void KeepVcpu(ApicId id, Vcpu vcpu);
 
   /// KVM_IRQ_LINE: the level of one I/O APIC pin.
   Result<void> SetIrqLine(Gsi gsi, bool asserted) const;
@@ -57,6 +61,7 @@ class Vm {
 
   UniqueFd fd_;
   std::size_t run_page_size_;
+  std::map<ApicId, UniqueFd> kept_;  // created, and in nobody's hands
 };
 
 }  // namespace tidevm::kvm

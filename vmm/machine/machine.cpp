@@ -175,13 +175,13 @@ Result<void> Machine::CreateHotplug() {
 
 Result<std::unique_ptr<vcpu::Vcpu>> Machine::MakeVcpu(CpuId cpu) {
   const bool deadline_timer = kvm_->CheckExtension(KVM_CAP_TSC_DEADLINE_TIMER) > 0;
-  vcpu::VcpuSetup setup{
+  const vcpu::VcpuSetup setup{
       .cpu = cpu,
       .apic_id = topology_->ApicIdOf(cpu),
       .cpuid = vcpu::BuildCpuid(supported_cpuid_, *topology_, cpu, deadline_timer),
       .msrs = pristine_msrs_};
   return vcpu::KvmVcpu::Create(
-             *vm_, std::move(setup),
+             *vm_, setup,
              {.ports = ports_, .memory = mmio_, .gate = gate_, .observer = *poster_})
       .map([](std::unique_ptr<vcpu::KvmVcpu> vcpu) {
         return std::unique_ptr<vcpu::Vcpu>(std::move(vcpu));

@@ -49,9 +49,26 @@ std::chrono::nanoseconds CpuTimeOf(clockid_t clock) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
+Result<PristineState> SetUp(kvm::Vcpu& vcpu, const VcpuSetup& setup) {
+  if (auto set = vcpu.SetCpuid(setup.cpuid); !set) {
+    return tl::make_unexpected(std::move(set.error()));
+  }
+  auto pristine = PristineState::Capture(vcpu, setup.msrs);
+  if (!pristine) {
+    return pristine;
+  }
+  // KVM finds the target of an INIT in a map of APICs that it makes anew when an APIC changes, and
+  // a vCPU made while others run is not in it: INIT and SIPI would be lost without a trace. Writing
+  // the LAPIC puts it there.
+  if (auto mapped = pristine->EnterApicMap(vcpu); !mapped) {
+    return tl::make_unexpected(std::move(mapped.error()));
+  }
+  return pristine;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<KvmVcpu>> KvmVcpu::Create(const kvm::Vm& vm, VcpuSetup setup,
+Result<std::unique_ptr<KvmVcpu>> KvmVcpu::Create(kvm::Vm& vm, const VcpuSetup& setup,
                                                  const VcpuEnvironment& environment) {
   if (auto installed = InstallKickHandler(); !installed) {
     return tl::make_unexpected(std::move(installed.error()));
@@ -60,18 +77,10 @@ Result<std::unique_ptr<KvmVcpu>> KvmVcpu::Create(const kvm::Vm& vm, VcpuSetup se
   if (!vcpu) {
     return Chain(std::move(vcpu.error()), fmt::format("vCPU {}", setup.cpu));
   }
-  if (auto set = vcpu->SetCpuid(setup.cpuid); !set) {
-    return Chain(std::move(set.error()), fmt::format("vCPU {}", setup.cpu));
-  }
-  auto pristine = PristineState::Capture(*vcpu, setup.msrs);
+  auto pristine = SetUp(*vcpu, setup);
   if (!pristine) {
+    vm.KeepVcpu(setup.apic_id, std::move(*vcpu));
     return Chain(std::move(pristine.error()), fmt::format("vCPU {}", setup.cpu));
-  }
-  // KVM finds the target of an INIT in a map of APICs that it makes anew when an APIC changes, and
-  // a vCPU made while others run is not in it: INIT and SIPI would be lost without a trace. Writing
-  // the LAPIC puts it there.
-  if (auto mapped = pristine->EnterApicMap(*vcpu); !mapped) {
-    return Chain(std::move(mapped.error()), fmt::format("vCPU {}", setup.cpu));
   }
   return std::unique_ptr<KvmVcpu>(
       new KvmVcpu(std::move(*vcpu), std::move(*pristine), setup, environment));

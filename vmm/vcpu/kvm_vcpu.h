@@ -48,7 +48,8 @@ struct VcpuSetup {
 /// Machine thread only, but for what runs inside its own thread.
 class KvmVcpu final : public Vcpu {
  public:
-  static Result<std::unique_ptr<KvmVcpu>> Create(const kvm::Vm& vm, VcpuSetup setup,
+  /// Can be called again for a vCPU that it failed for.
+  static Result<std::unique_ptr<KvmVcpu>> Create(kvm::Vm& vm, const VcpuSetup& setup,
                                                  const VcpuEnvironment& environment);
   /// Stops and joins a thread that still runs.
   ~KvmVcpu() override;
