@@ -120,6 +120,19 @@ int AwaitSet(Session& session, const Json& answer, const Json& operations) {
   return Finish(session, result);
 }
 
+/// One line for each that the host could not even begin.
+int ReportFailed(Session& session, const Json& operations) {
+  int exit_code = kExitHappened;
+  for (const Json& operation : operations) {
+    if (operation.value("outcome", "") == "failed") {
+      exit_code = Report({FailureKind::kRefused, fmt::format("{}: {}", DescribeOperation(operation),
+                                                             operation.value("reason", "?"))},
+                         session.terminal);
+    }
+  }
+  return exit_code;
+}
+
 }  // namespace
 
 int RunSetVcpus(Session& session) {
@@ -150,7 +163,7 @@ int RunSetVcpus(Session& session) {
     }
   }
   Print(session, text, *answer);
-  return kExitHappened;
+  return ReportFailed(session, operations);
 }
 
 int RunPlug(Session& session) {

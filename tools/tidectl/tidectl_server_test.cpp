@@ -26,6 +26,14 @@ TEST_F(TidectlTest, SetVcpusSaysWhatItStarted) {
   EXPECT_EQ(out_, "vCPUs 0-3 are wanted already; nothing started\n");
 }
 
+TEST_F(TidectlTest, WhatFailsAtOnceIsToldWithoutWaiting) {
+  machine_.failure = "no memory";
+  EXPECT_EQ(Run({"set-vcpus", "3"}), kExitFailed);
+  EXPECT_EQ(err_, "tidectl: add vCPU 2 (operation 1): no memory\n");
+  EXPECT_EQ(Run({"plug", "3"}), kExitFailed);
+  EXPECT_EQ(err_, "tidectl: no memory\n");
+}
+
 TEST_F(TidectlTest, PlugAndUnplugByNumber) {
   EXPECT_EQ(Run({"plug", "3", "--wait", "registered"}), kExitHappened);
   EXPECT_EQ(Run({"unplug", "3", "--wait=removed"}), kExitHappened);

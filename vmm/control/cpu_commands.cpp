@@ -171,8 +171,15 @@ void DeviceAdd(MachineControl& machine, const Json& arguments, const Reply& repl
     reply.Fail({.desc = fmt::format("Duplicate device ID '{}'", *id)});
     return;
   }
-  if (const auto added = machine.AddVcpu(target->cpu, id.value_or(""), *deadline); !added) {
+  const auto added = machine.AddVcpu(target->cpu, id.value_or(""), *deadline);
+  if (!added) {
     reply.Fail(ToQmpError(added.error()));
+    return;
+  }
+  // As with QEMU, what the host cannot do is the command's own error: nothing else would tell a
+  // client that knows no VCPU_OPERATION.
+  if (added->outcome == Outcome::kFailed) {
+    reply.Fail({.desc = added->reason});
     return;
   }
   reply.Return();
@@ -195,8 +202,13 @@ void DeviceDel(MachineControl& machine, const Json& arguments, const Reply& repl
     reply.Fail({.error_class = kDeviceNotFound, .desc = fmt::format("Device '{}' not found", id)});
     return;
   }
-  if (const auto removed = machine.RemoveVcpu(target->cpu, *deadline); !removed) {
+  const auto removed = machine.RemoveVcpu(target->cpu, *deadline);
+  if (!removed) {
     reply.Fail(ToQmpError(removed.error()));
+    return;
+  }
+  if (removed->outcome == Outcome::kFailed) {
+    reply.Fail({.desc = removed->reason});
     return;
   }
   reply.Return();

@@ -52,6 +52,16 @@ TEST_F(CommandsTest, DeviceAddPassesTheMachinesRefusalOn) {
   EXPECT_EQ(answer["error"]["class"], "GenericError");
 }
 
+TEST_F(CommandsTest, DeviceAddAndDeviceDelTellWhatTheHostCouldNotDo) {
+  machine_.failure = "no memory";
+  machine_.Plug(3, "cpu3");
+  const Json add = Ask("device_add", R"({"driver": "host-x86_64-cpu", "socket-id": 0,
+                                         "core-id": 2, "thread-id": 0})");
+  EXPECT_EQ(add["error"]["desc"], "no memory");
+  EXPECT_EQ(add["error"]["class"], "GenericError");
+  EXPECT_EQ(Ask("device_del", R"({"id": "cpu3"})")["error"]["desc"], "no memory");
+}
+
 TEST_F(CommandsTest, DeviceDelTakesIdOrPath) {
   machine_.Plug(2, "cpu2");
   machine_.Plug(3);
@@ -140,6 +150,7 @@ TEST_F(CommandsTest, DeviceIdIsTakenUntilItsCpuIsGone) {
       R"({"driver": "host-x86_64-cpu", "id": "taken", "socket-id": 0, "core-id": 2,
           "thread-id": 0})";
   ExpectError("device_add", add, "Duplicate device ID 'taken'");
+  machine_.cpus[3].acpi_present = false;
   machine_.cpus[3].thread_id.reset();
   EXPECT_EQ(Ask("device_add", add), Returned("{}"));
 }

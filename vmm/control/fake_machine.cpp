@@ -130,6 +130,12 @@ Result<OperationStatus> FakeMachine::Begin(OperationKind kind, CpuId cpu, Deadli
   operation.cpu = cpu;
   operation.deadline = deadline.value_or(kDefaultDeadline);
   operation.phases.push_back({.phase = "requested", .since_request = {}});
+  if (failure) {
+    operation.outcome = Outcome::kFailed;
+    operation.reason = *failure;
+    begun.push_back(operation);
+    return operation;
+  }
   begun.push_back(operation);
   cpus.at(cpu).wanted = kind == OperationKind::kAdd;
   if (on_begin) {

@@ -43,7 +43,8 @@ class FakeMachine : public MachineControl {
   std::vector<OperationStatus> begun;
   Metrics counters;
   std::vector<std::string> calls;
-  std::optional<Error> error;  // of the next call that can fail
+  std::optional<Error> error;          // of the next call that can fail
+  std::optional<std::string> failure;  // of every operation from now on: it ends at once
   std::function<void()> stop_done;
   std::function<void()> on_quit;
   std::function<void(const OperationStatus&)> on_begin;

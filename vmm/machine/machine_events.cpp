@@ -215,12 +215,28 @@ void Machine::ArmDeadlineTimer() {
   });
 }
 
+namespace {
+
+spdlog::level::level_enum LevelOf(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kFailed:
+      return spdlog::level::err;
+    case Outcome::kRefused:
+    case Outcome::kTimedOut:
+      return spdlog::level::warn;
+    default:
+      return spdlog::level::info;
+  }
+}
+
+}  // namespace
+
 void Machine::OnOperation(const hotplug::Operation& operation) {
   ArmDeadlineTimer();
   if (!operation.pending()) {
-    spdlog::info("vCPU {}: {} {}{}{}", operation.cpu, ToString(operation.kind),
-                 ToString(operation.outcome), operation.reason.empty() ? "" : ": ",
-                 operation.reason);
+    spdlog::log(LevelOf(operation.outcome), "vCPU {}: {} {}{}{}", operation.cpu,
+                ToString(operation.kind), ToString(operation.outcome),
+                operation.reason.empty() ? "" : ": ", operation.reason);
   }
   Publish(ToEvent(operation));
 }

@@ -75,12 +75,12 @@ Result<std::unique_ptr<KvmVcpu>> KvmVcpu::Create(kvm::Vm& vm, const VcpuSetup& s
   }
   auto vcpu = vm.CreateVcpu(setup.apic_id);
   if (!vcpu) {
-    return Chain(std::move(vcpu.error()), fmt::format("vCPU {}", setup.cpu));
+    return Chain(std::move(vcpu.error()), fmt::format("making vCPU {}", setup.cpu));
   }
   auto pristine = SetUp(*vcpu, setup);
   if (!pristine) {
     vm.KeepVcpu(setup.apic_id, std::move(*vcpu));
-    return Chain(std::move(pristine.error()), fmt::format("vCPU {}", setup.cpu));
+    return Chain(std::move(pristine.error()), fmt::format("making vCPU {}", setup.cpu));
   }
   return std::unique_ptr<KvmVcpu>(
       new KvmVcpu(std::move(*vcpu), std::move(*pristine), setup, environment));
