@@ -44,7 +44,22 @@ template <typename... Args>
       Error{.code = code, .message = fmt::format(format, std::forward<Args>(args)...)});
 }
 
-/// The same for a failed system call: appends ": <strerror>" and keeps `err`.
+/// What to do about an errno that means the same wherever it comes from, with "; " in front; empty
+/// for all others.
+inline std::string_view RemedyFor(int err) {
+  switch (err) {
+    case ENOMEM:
+      return "; free memory on the host, or raise the memory limit of this process (memory.max)";
+    case EMFILE:
+      return "; raise this process's limit of open files (ulimit -n, LimitNOFILE=)";
+    case ENFILE:
+      return "; raise the host's limit of open files (sysctl fs.file-max)";
+    default:
+      return "";
+  }
+}
+
+/// The same for a failed system call: appends ": <strerror>" and what to do, and keeps `err`.
 /// EACCES and EPERM become kPermissionDenied, ENOENT kNotFound, everything else kIo.
 template <typename... Args>
 [[nodiscard]] tl::unexpected<Error> FailErrno(int err, fmt::format_string<Args...> format,
@@ -57,7 +72,8 @@ template <typename... Args>
   }
   return tl::make_unexpected(
       Error{.code = code,
-            .message = fmt::format(format, std::forward<Args>(args)...) + ": " + std::strerror(err),
+            .message = fmt::format("{}: {}{}", fmt::format(format, std::forward<Args>(args)...),
+                                   std::strerror(err), RemedyFor(err)),
             .sys_errno = err});
 }
 

@@ -35,6 +35,13 @@ TEST(Result, FailErrnoAppendsWhatErrnoMeans) {
   EXPECT_EQ(result.error().message, "open /dev/kvm: No such file or directory");
 }
 
+TEST(Result, FailErrnoSaysWhatToDoAboutLimitsOfTheHost) {
+  const Result<void> result = FailErrno(EMFILE, "eventfd");
+  EXPECT_EQ(result.error().message,
+            "eventfd: Too many open files; raise this process's limit of open files (ulimit -n, "
+            "LimitNOFILE=)");
+}
+
 TEST(Result, ChainPutsTheDeedBeforeTheCauseAndKeepsTheRest) {
   const Result<void> cause = FailErrno(EACCES, "open x");
   const Result<void> chained = Chain(cause.error(), "loading the kernel");

@@ -151,7 +151,10 @@ Result<void> KvmVcpu::DoStart() {
   try {
     thread_ = std::thread([this] { ThreadMain(); });
   } catch (const std::system_error& error) {
-    return FailErrno(error.code().value(), "starting the thread of vCPU {}", cpu());
+    return FailErrno(error.code().value(),
+                     "starting the thread of vCPU {}; if it is a limit, raise that of this user's "
+                     "threads (ulimit -u) or of the cgroup's (pids.max, TasksMax=)",
+                     cpu());
   }
   return {};
 }
