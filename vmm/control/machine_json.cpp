@@ -26,7 +26,9 @@ std::string_view ToString(RunState state) {
   return "internal-error";
 }
 
-bool IsPlugged(const VcpuStatus& vcpu) { return vcpu.wanted || vcpu.thread_id.has_value(); }
+bool IsPlugged(const VcpuStatus& vcpu) {
+  return vcpu.wanted || vcpu.acpi_present || vcpu.thread_id.has_value();
+}
 
 std::string QomPath(std::string_view device_id, CpuId cpu, bool boot_cpu) {
   if (!device_id.empty()) {

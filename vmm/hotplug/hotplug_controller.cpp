@@ -33,6 +33,7 @@ Result<void> HotplugController::CreateBootCpus(std::uint32_t count) {
     }
     slots_[cpu].vcpu = std::move(*made);
     slots_[cpu].wanted = true;
+    slots_[cpu].relied_on = true;
   }
   registers_.Reset(CpuSet::FirstN(count), {});
   return {};
@@ -96,7 +97,7 @@ CpuView HotplugController::View(CpuId cpu) const {
 
 /// What is proved: a vCPU that does not run is not online, whatever the guest left armed.
 std::optional<bool> HotplugController::online(const Slot& slot) const {
-  if (slot.vcpu == nullptr || !slot.vcpu->has_thread()) {
+  if (slot.vcpu == nullptr || !slot.vcpu->has_thread() || slot.thread_ended) {
     return false;
   }
   return guest_arms_ ? std::optional(slot.armed) : std::nullopt;

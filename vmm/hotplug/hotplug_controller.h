@@ -107,7 +107,12 @@ class HotplugController {
   void HandleBooting(CpuId cpu, Clock::time_point when = Clock::now());
   /// The guest armed, or disarmed, the vCPU's paravirtual MSRs.
   void HandleOnline(CpuId cpu, bool online, Clock::time_point when = Clock::now());
-  void HandleThreadEnded(CpuId cpu, const vcpu::ThreadEnd& end);
+  /// False: it broke, and the guest relies on it, so the guest cannot go on. Any other that breaks
+  /// is failed by itself: an add of it fails, and it can be removed.
+  bool HandleThreadEnded(CpuId cpu, const vcpu::ThreadEnd& end);
+  /// The guest may run on it: it was there when the guest started, or has been online since it was
+  /// added. (Disarmed MSRs do not end that: a CPU that goes down runs on for a while.)
+  bool guest_relies_on(CpuId cpu) const { return slots_[cpu].relied_on; }
 
   /// Guest reset, first half: ends every thread. Requests are refused until FinishReset.
   void BeginReset();
@@ -137,6 +142,7 @@ class HotplugController {
     bool wanted = false;
     bool thread_ended = false;     // and not joined yet
     bool armed = false;            // paravirtual MSRs
+    bool relied_on = false;        // guest_relies_on()
     Operation* current = nullptr;  // under way
     Operation* queued = nullptr;   // of the other kind, or behind a thread that ends
     std::optional<bool> registered;
@@ -158,6 +164,7 @@ class HotplugController {
   void HandleOst(const Intent& intent);
   void HandleAddOst(CpuId cpu, OstReport report, Clock::time_point when);
   void HandleRemoveOst(CpuId cpu, OstReport report, Clock::time_point when);
+  bool HandleBroken(CpuId cpu, const std::string& description);
   void BeginEject(CpuId cpu);
   void FinishEject(CpuId cpu);
   void Unplugged(CpuId cpu);

@@ -5,6 +5,8 @@
 
 namespace tidevm::hotplug {
 
+using vcpu::VcpuState;
+
 std::optional<HotplugController::Clock::time_point> HotplugController::next_deadline() const {
   return paused_since_ ? std::nullopt : log_.next_deadline();
 }
@@ -118,12 +120,12 @@ bool HotplugController::TakeBackRemove(CpuId cpu, Outcome outcome, const std::st
   return true;
 }
 
-/// The vCPU stays.
+/// The vCPU stays; not wanted any more where it has failed, so that it can be asked for again.
 void HotplugController::EndRemove(CpuId cpu, Outcome outcome, const std::string& reason) {
   Slot& slot = slots_[cpu];
   static_cast<void>(slot.vcpu->NoteUnplugRefused());
   NoteState(cpu);
-  slot.wanted = true;
+  slot.wanted = slot.vcpu->state() != VcpuState::kFailed || slot.queued != nullptr;
   EndCurrent(cpu, outcome, reason);
 }
 

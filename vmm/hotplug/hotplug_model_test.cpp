@@ -25,6 +25,7 @@ enum class Act {
   kDisarm,
   kCancel,  // what was asked for last
   kThreadEnds,
+  kBreaks,  // the thread ends by itself, of a CPU that the guest does not run on
   kScan,    // for all CPUs
   kSettle,  // the machine thread takes notice of what the guest did
   kReset,
@@ -41,7 +42,7 @@ using Path = std::vector<Step>;
 std::string Describe(const Path& path) {
   constexpr const char* kNames[] = {"add",           "remove", "eject",  "ost-added", "ost-add-no",
                                     "ost-remove-no", "arm",    "disarm", "cancel",    "ended",
-                                    "scan",          "settle", "reset",  "expire"};
+                                    "breaks",        "scan",   "settle", "reset",     "expire"};
   std::string text;
   for (const auto& [act, cpu] : path) {
     text += fmt::format("{} {}; ", kNames[static_cast<std::size_t>(act)], cpu);
@@ -100,6 +101,10 @@ class Model {
       case Act::kThreadEnds:
         bench_.controller.HandleThreadEnded(cpu, {});
         break;
+      case Act::kBreaks:
+        EXPECT_TRUE(bench_.controller.HandleThreadEnded(
+            cpu, {.kind = vcpu::ThreadEnd::Kind::kBroken, .description = "broken"}));
+        break;
       case Act::kScan:
         did_something = !bench_.guest.Scan().empty();
         break;
@@ -127,8 +132,11 @@ class Model {
       case Act::kArm:
       case Act::kDisarm: {
         const CpuView view = bench_.controller.View(step.cpu);
-        return bench_.guest_arms && view.thread_id && view.online != (step.act == Act::kArm);
+        return bench_.guest_arms && view.thread_id && view.state != VcpuState::kFailed &&
+               view.online != (step.act == Act::kArm);
       }
+      case Act::kBreaks:
+        return CanBreak(step.cpu);
       case Act::kCancel:
         return !Pending(step.cpu).empty();
       case Act::kExpire:
@@ -148,10 +156,11 @@ class Model {
     std::string text = Describe(unsettled_);
     for (CpuId cpu = 1; cpu <= 2; ++cpu) {
       const CpuView view = bench_.controller.View(cpu);
-      text += fmt::format("| {} {} {} {} {}{}{}{} {}", view.wanted, view.online == true,
-                          view.registered == true, ToString(view.state), int{view.flags.present},
-                          int{view.flags.insert_event}, int{view.flags.remove_event},
-                          int{view.flags.eject_authorised}, CanEnd(cpu));
+      text +=
+          fmt::format("| {} {} {} {} {} {}{}{}{} {}", view.wanted, view.online == true,
+                      bench_.controller.guest_relies_on(cpu), view.registered == true,
+                      ToString(view.state), int{view.flags.present}, int{view.flags.insert_event},
+                      int{view.flags.remove_event}, int{view.flags.eject_authorised}, CanEnd(cpu));
       for (const Operation* operation : Pending(cpu)) {
         text += fmt::format(" {} {}", ToString(operation->kind), operation->acknowledged());
       }
@@ -195,8 +204,9 @@ class Model {
     EXPECT_EQ(bench_.present(), bench_.with_thread());
     for (CpuId cpu = 1; cpu <= 2; ++cpu) {
       const bool has_thread = bench_.with_thread().Contains(cpu);
-      const bool wanted = bench_.controller.View(cpu).wanted;
-      EXPECT_TRUE(has_thread == wanted || (has_thread && LastAddCameToNothing(cpu)));
+      const CpuView view = bench_.controller.View(cpu);
+      EXPECT_TRUE(has_thread == view.wanted || view.state == VcpuState::kFailed ||
+                  (has_thread && LastAddCameToNothing(cpu)));
     }
   }
 
@@ -204,6 +214,12 @@ class Model {
   bool CanEnd(CpuId cpu) const {
     const auto found = bench_.vcpus.find(cpu);
     return found != bench_.vcpus.end() && found->second->stop_requested();
+  }
+
+  bool CanBreak(CpuId cpu) const {
+    const CpuView view = bench_.controller.View(cpu);
+    return view.thread_id && view.state != VcpuState::kFailed && !CanEnd(cpu) &&
+           !bench_.controller.guest_relies_on(cpu);
   }
 
   /// The one under way first.
@@ -230,7 +246,8 @@ class Model {
         last = operation.outcome;
       }
     }
-    return last == Outcome::kRefused || last == Outcome::kTimedOut || last == Outcome::kCancelled;
+    return last == Outcome::kRefused || last == Outcome::kTimedOut || last == Outcome::kCancelled ||
+           last == Outcome::kFailed;
   }
 
   void CheckCpu(CpuId cpu) const {
@@ -247,7 +264,8 @@ class Model {
       EXPECT_EQ(view.state, VcpuState::kRunning);
       EXPECT_TRUE(view.flags.present);
     } else if (view.flags.present) {
-      EXPECT_TRUE(LastAddCameToNothing(cpu)) << "plugged, unwanted, not refused";
+      EXPECT_TRUE(LastAddCameToNothing(cpu) || view.state == VcpuState::kFailed)
+          << "plugged, unwanted, not refused";
     }
     if (view.flags.eject_authorised) {
       EXPECT_TRUE(removing);
@@ -274,9 +292,9 @@ std::vector<Step> AllSteps() {
   std::vector<Step> steps = {
       {Act::kScan, 0}, {Act::kSettle, 0}, {Act::kReset, 0}, {Act::kExpire, 0}};
   for (const CpuId cpu : {1U, 2U}) {
-    for (const Act act :
-         {Act::kAdd, Act::kRemove, Act::kEject, Act::kOstAdded, Act::kOstAddRefused,
-          Act::kOstRemoveRefused, Act::kArm, Act::kDisarm, Act::kCancel, Act::kThreadEnds}) {
+    for (const Act act : {Act::kAdd, Act::kRemove, Act::kEject, Act::kOstAdded, Act::kOstAddRefused,
+                          Act::kOstRemoveRefused, Act::kArm, Act::kDisarm, Act::kCancel,
+                          Act::kThreadEnds, Act::kBreaks}) {
       steps.push_back({act, cpu});
     }
   }

@@ -48,6 +48,8 @@ void HotplugController::HandleOst(const Intent& intent) {
   }
   if (report.event == kOstEventDeviceCheck && registers_.flags(cpu).present) {
     slot.registered = report.status == kOstStatusSuccess;
+    // A guest that does not say what is online may have it online from here on.
+    slot.relied_on = slot.relied_on || (*slot.registered && !guest_arms_);
   }
   if (slot.current == nullptr || !slot.current->acknowledged()) {
     return;
@@ -81,7 +83,7 @@ void HotplugController::HandleAddOst(CpuId cpu, OstReport report, Clock::time_po
 
 void HotplugController::HandleRemoveOst(CpuId cpu, OstReport report, Clock::time_point when) {
   Slot& slot = slots_[cpu];
-  if (report.event != kOstEventEjectRequest || slot.vcpu->state() != VcpuState::kUnplugRequested) {
+  if (report.event != kOstEventEjectRequest || ejecting(cpu)) {
     return;
   }
   if (report.status == kOstStatusEjectInProgress) {
@@ -118,6 +120,7 @@ void HotplugController::HandleOnline(CpuId cpu, bool online, Clock::time_point w
   Slot& slot = slots_[cpu];
   guest_arms_ = guest_arms_ || online;
   slot.armed = online;
+  slot.relied_on = slot.relied_on || online;
   NoteState(cpu);
   if (slot.current == nullptr) {
     return;
@@ -135,15 +138,31 @@ void HotplugController::HandleOnline(CpuId cpu, bool online, Clock::time_point w
   }
 }
 
-void HotplugController::HandleThreadEnded(CpuId cpu, const vcpu::ThreadEnd& end) {
+bool HotplugController::HandleThreadEnded(CpuId cpu, const vcpu::ThreadEnd& end) {
   Slot& slot = slots_[cpu];
   slot.thread_ended = true;
   if (slot.vcpu->state() == VcpuState::kEjecting) {
     FinishEject(cpu);
-  } else if (end.kind == vcpu::ThreadEnd::Kind::kBroken) {
-    static_cast<void>(slot.vcpu->NoteFailed());
-    NoteState(cpu);
+    return true;
   }
+  return end.kind != vcpu::ThreadEnd::Kind::kBroken || HandleBroken(cpu, end.description);
+}
+
+bool HotplugController::HandleBroken(CpuId cpu, const std::string& description) {
+  Slot& slot = slots_[cpu];
+  static_cast<void>(slot.vcpu->NoteFailed());
+  NoteState(cpu);
+  if (slot.relied_on) {
+    return false;
+  }
+  const bool adding = slot.current != nullptr && slot.current->kind == OperationKind::kAdd;
+  if (slot.current == nullptr) {
+    slot.wanted = false;
+  } else if (adding && !TakeBackAdd(cpu, Outcome::kFailed, description)) {
+    slot.wanted = false;
+    EndCurrent(cpu, Outcome::kFailed, description + "; remove the vCPU before it is added again");
+  }
+  return true;
 }
 
 void HotplugController::BeginEject(CpuId cpu) {

@@ -192,13 +192,12 @@ Result<const Operation*> HotplugController::Cancel(std::uint64_t id) {
 void HotplugController::StartAdd(CpuId cpu, Operation& operation) {
   Slot& slot = slots_[cpu];
   slot.current = &operation;
-  Rename(cpu, operation.device_id);
   if (auto running = MakeRunning(cpu, operation); !running) {
     slot.wanted = false;
-    slot.device_id.clear();
     EndCurrent(cpu, Outcome::kFailed, std::move(running.error().message));
     return;
   }
+  Rename(cpu, operation.device_id);
   slot.registered = std::nullopt;
   const auto before = Clock::now();  // the guest may answer at once
   registers_.RaiseInsert(cpu);
@@ -220,6 +219,10 @@ Result<void> HotplugController::MakeRunning(CpuId cpu, Operation& operation) {
       return revived;
     }
   }
+  if (slot.vcpu->state() == VcpuState::kFailed) {
+    return Fail(ErrorCode::kBusy,
+                "vCPU {} has failed, and the guest has not given it up; remove it first", cpu);
+  }
   if (slot.vcpu->state() != VcpuState::kCreated) {
     return {};
   }
@@ -227,6 +230,7 @@ Result<void> HotplugController::MakeRunning(CpuId cpu, Operation& operation) {
   if (auto started = slot.vcpu->Start(); !started) {
     return started;
   }
+  slot.relied_on = false;
   NoteState(cpu);
   return {};
 }
@@ -260,7 +264,7 @@ void HotplugController::StartQueued(CpuId cpu) {
   }
   const bool is_there = slot.vcpu != nullptr && slot.vcpu->has_thread();
   if (next->kind == OperationKind::kAdd) {
-    if (is_there) {  // the removal before it came to nothing
+    if (is_there && slot.vcpu->state() != VcpuState::kFailed) {  // the removal came to nothing
       Rename(cpu, next->device_id);
       log_.End(*next, Outcome::kDone);
     } else {

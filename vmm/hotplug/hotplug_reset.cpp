@@ -58,6 +58,7 @@ Result<CpuSet> HotplugController::FinishReset() {
     if (auto revived = slot.vcpu->Revive(); !revived) {
       return tl::make_unexpected(std::move(revived.error()));
     }
+    slot.relied_on = slot.current == nullptr;
     (slot.current != nullptr ? inserting : present).Insert(cpu);
   }
   registers_.Reset(present, inserting);

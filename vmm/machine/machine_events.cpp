@@ -33,8 +33,12 @@ void Machine::Handle(const OnlineChanged& event) {
 void Machine::Handle(const ThreadHeld& /*event*/) { FinishStopIfHeld(); }
 
 void Machine::Handle(const ThreadEnded& event) {
-  controller_->HandleThreadEnded(event.cpu, event.end);
-  if (event.end.kind == vcpu::ThreadEnd::Kind::kBroken) {
+  const bool guest_can_go_on = controller_->HandleThreadEnded(event.cpu, event.end);
+  const bool broken = event.end.kind == vcpu::ThreadEnd::Kind::kBroken;
+  if (broken && guest_can_go_on) {
+    spdlog::error("vCPU {}: {}; the guest does not rely on it, and goes on", event.cpu,
+                  event.end.description);
+  } else if (broken) {
     spdlog::error(
         "vCPU {}: {}; the guest cannot go on (tidevm --check-host says what this KVM can "
         "run)",

@@ -201,6 +201,7 @@ void KvmVcpu::ThreadMain() {
   ThreadEnd end = RunLoop();
   CompleteLastExit();
   last_cpu_time_.store(CpuTimeOf(CLOCK_THREAD_CPUTIME_ID));
+  thread_id_.store(0);  // from here on the number may become another thread's
   environment_.observer.OnThreadEnded(cpu(), std::move(end));
 }
 

@@ -52,7 +52,7 @@ class Vcpu {
   Result<void> SetEntry(const LongModeEntry& entry);
   /// kCreated: starts the thread.
   Result<void> Start();
-  /// The guest has been asked to give it up; and: it will not.
+  /// The guest has been asked to give it up; and: it will not. One that has failed stays so.
   Result<void> NoteUnplugRequested() { return Advance(VcpuEvent::kUnplugRequest); }
   Result<void> NoteUnplugRefused() { return Advance(VcpuEvent::kUnplugRefused); }
   /// The thread ended by itself, with ThreadEnd::Kind::kBroken.

@@ -38,7 +38,15 @@ std::optional<VcpuState> NextState(VcpuState state, VcpuEvent event) {
     case kParked:
       return event == kRevive ? std::optional(kCreated) : std::nullopt;
     case kFailed:
-      return event == kEject ? std::optional(kEjecting) : std::nullopt;
+      switch (event) {
+        case kUnplugRequest:  // a guest that has it registered is asked as for any other
+        case kUnplugRefused:
+          return kFailed;
+        case kEject:
+          return kEjecting;
+        default:
+          return std::nullopt;
+      }
   }
   return std::nullopt;
 }

@@ -27,6 +27,8 @@ const std::map<std::pair<VcpuState, VcpuEvent>, VcpuState> kLegal = {
     {{kUnplugRequested, kFail}, kFailed},
     {{kEjecting, kJoined}, kParked},
     {{kParked, kRevive}, kCreated},
+    {{kFailed, kUnplugRequest}, kFailed},
+    {{kFailed, kUnplugRefused}, kFailed},
     {{kFailed, kEject}, kEjecting},
 };
 
