@@ -44,8 +44,9 @@ Result<void> HotplugController::SetBootEntry(const vcpu::LongModeEntry& entry) {
 }
 
 Result<void> HotplugController::StartAll() {
-  for (CpuId cpu = 0; cpu < max(); ++cpu) {
-    Slot& slot = slots_[cpu];
+  for (CpuId i = 1; i <= max(); ++i) {
+    const CpuId cpu = i % max();
+    const Slot& slot = slots_[cpu];
     if (!slot.wanted || slot.vcpu->state() != VcpuState::kCreated) {
       continue;
     }

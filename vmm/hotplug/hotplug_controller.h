@@ -77,7 +77,7 @@ class HotplugController {
   /// Start-up: CPUs 0 .. count-1, created and present.
   Result<void> CreateBootCpus(std::uint32_t count);
   Result<void> SetBootEntry(const vcpu::LongModeEntry& entry);
-  /// Starts every wanted vCPU that has no thread.
+  /// Starts every wanted vCPU that has no thread; CPU 0, which runs at once, after all others.
   Result<void> StartAll();
 
   /// Plugs `cpu`. kInvalidArgument: no such id. kBusy: it is plugged, or being plugged. A failure
@@ -119,8 +119,10 @@ class HotplugController {
   /// True when no vCPU has a thread.
   bool all_stopped() const;
   /// Guest reset, second half, with all threads gone: pending removals are complete; every other
-  /// wanted CPU is made new; the CPUs whose add is still pending stay so, and their events wait for
-  /// the new guest. Returns the set that is present from the start. Nothing runs before StartAll().
+  /// wanted CPU is made new, and its thread started, but for CPU 0's, which StartAll() starts: no
+  /// other executes anything before CPU 0 wakes it. The CPUs whose add is still pending stay so,
+  /// and their events wait for the new guest. One that the host cannot bring back is left out.
+  /// Returns the set that is present from the start; an error means CPU 0.
   Result<CpuSet> FinishReset();
 
   CpuSet wanted() const;
@@ -168,6 +170,7 @@ class HotplugController {
   void BeginEject(CpuId cpu);
   void FinishEject(CpuId cpu);
   void Unplugged(CpuId cpu);
+  void LeaveOut(CpuId cpu, std::string reason);
   std::optional<bool> online(const Slot& slot) const;
   void NoteState(CpuId cpu);
 

@@ -1,4 +1,6 @@
 // What a guest reset does to vCPUs and to what is pending.
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
 #include "vmm/hotplug/hotplug_controller.h"
@@ -55,8 +57,18 @@ Result<CpuSet> HotplugController::FinishReset() {
     if (!slot.wanted) {
       continue;
     }
-    if (auto revived = slot.vcpu->Revive(); !revived) {
-      return tl::make_unexpected(std::move(revived.error()));
+    auto back = slot.vcpu->Revive();
+    if (cpu == 0) {
+      if (!back) {
+        return tl::make_unexpected(std::move(back.error()));
+      }
+    } else {
+      back = std::move(back).and_then([&slot] { return slot.vcpu->Start(); });
+      if (!back) {
+        LeaveOut(cpu, std::move(back.error().message));
+        continue;
+      }
+      NoteState(cpu);
     }
     slot.relied_on = slot.current == nullptr;
     (slot.current != nullptr ? inserting : present).Insert(cpu);
@@ -66,6 +78,19 @@ Result<CpuSet> HotplugController::FinishReset() {
     log_.Reach(*slots_[cpu].current, Phase::kNotified);
   }
   return present;
+}
+
+/// The new guest starts without it. The next add tries again.
+void HotplugController::LeaveOut(CpuId cpu, std::string reason) {
+  Slot& slot = slots_[cpu];
+  slot.wanted = false;
+  NoteState(cpu);
+  if (slot.current != nullptr) {
+    log_.End(*std::exchange(slot.current, nullptr), Outcome::kFailed, std::move(reason));
+  } else {
+    spdlog::error("vCPU {}: {}; the guest starts again without it", cpu, reason);
+  }
+  Unplugged(cpu);
 }
 
 }  // namespace tidevm::hotplug

@@ -9,6 +9,7 @@ namespace {
 
 using testing::Contains;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using vcpu::VcpuState;
 
@@ -112,6 +113,44 @@ TEST(HotplugReset, WhatCouldNotBeStartedStaysAway) {
   bench.vcpus[1]->fail_start = false;
   bench.ResetGuest();
   EXPECT_EQ(bench.with_thread(), CpuSet{0});
+}
+
+TEST(HotplugReset, WhatCannotBeMadeNewIsLeftOutAndCanBeAddedLater) {
+  TestBench bench(4, 2);
+  bench.Plug(2, "d");
+  bench.vcpus[1]->fail_start = true;
+  bench.vcpus[2]->fail_revive = true;
+  bench.ResetGuest();
+  EXPECT_EQ(bench.with_thread(), CpuSet{0});
+  EXPECT_EQ(bench.present(), CpuSet{0});
+  EXPECT_EQ(bench.controller.wanted(), CpuSet{0});
+  EXPECT_THAT(bench.listener.unplugged,
+              ElementsAre(ListenerLog::Named(1, ""), ListenerLog::Named(2, "d")));
+
+  bench.vcpus[1]->fail_start = false;
+  bench.vcpus[2]->fail_revive = false;
+  bench.Plug(1);
+  bench.Plug(2);
+  EXPECT_EQ(bench.present(), CpuSet::FirstN(3));
+}
+
+TEST(HotplugReset, AnAddThatCannotBeTakenOverTheResetFails) {
+  TestBench bench(4, 1);
+  const Operation& add = bench.Announced(1);
+  bench.vcpus[1]->fail_revive = true;
+  bench.ResetGuest();
+  EXPECT_EQ(add.outcome, Outcome::kFailed);
+  EXPECT_THAT(add.reason, HasSubstr("cannot be revived"));
+  EXPECT_FALSE(bench.line.high());
+  EXPECT_EQ(bench.pending_count(), 0U);
+}
+
+TEST(HotplugReset, WithoutTheFirstVcpuThereIsNoGuest) {
+  TestBench bench(4, 2);
+  bench.vcpus[0]->fail_revive = true;
+  bench.controller.BeginReset();
+  bench.EndThreads();
+  EXPECT_FALSE(bench.controller.FinishReset().has_value());
 }
 
 TEST(HotplugReset, RequestsAreRefusedUntilItIsOver) {
