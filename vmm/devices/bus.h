@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "tidevm/result.h"
@@ -37,6 +39,8 @@ class InterruptLine {
   InterruptLine& operator=(const InterruptLine&) = delete;
   virtual ~InterruptLine() = default;
   virtual void Set(bool asserted) = 0;
+  /// Why the last Set() did not come through; nullopt: it did.
+  virtual std::optional<std::string> fault() const { return std::nullopt; }
   /// Whether the guest has set up a handler for it; nullopt: not known.
   virtual std::optional<bool> has_handler() const { return std::nullopt; }
 };

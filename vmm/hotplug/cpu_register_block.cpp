@@ -58,6 +58,7 @@ void CpuRegisterBlock::Write(std::uint64_t offset, std::span<const std::byte> da
   } else {
     CountBadAccess("write", offset, data.size());
   }
+  UpdateLine();
 }
 
 CpuRegisterBlock::Cpu* CpuRegisterBlock::Selected() {
@@ -111,7 +112,6 @@ void CpuRegisterBlock::WriteFlags(std::uint8_t value) {
   if ((value & kFlagEject) != 0) {
     Eject(*cpu);
   }
-  UpdateLine();
 }
 
 void CpuRegisterBlock::Eject(Cpu& cpu) {
@@ -160,13 +160,14 @@ void CpuRegisterBlock::WriteCommandData(std::uint32_t value) {
   }
 }
 
-void CpuRegisterBlock::RaiseInsert(CpuId cpu) {
+Result<void> CpuRegisterBlock::RaiseInsert(CpuId cpu) {
   const std::lock_guard lock(mutex_);
   Cpu& raised = cpus_[cpu];
   // One that waits still, from an add that ran out of time, may have been seen.
   raised.event_seen = raised.event_seen && raised.flags.insert_event;
   raised.flags.insert_event = true;
   UpdateLine();
+  return LineAsserted();
 }
 
 bool CpuRegisterBlock::RetractInsert(CpuId cpu) {
@@ -179,12 +180,13 @@ bool CpuRegisterBlock::RetractInsert(CpuId cpu) {
   return true;
 }
 
-void CpuRegisterBlock::RaiseRemove(CpuId cpu) {
+Result<void> CpuRegisterBlock::RaiseRemove(CpuId cpu) {
   const std::lock_guard lock(mutex_);
   cpus_[cpu].flags.remove_event = true;
   cpus_[cpu].flags.eject_authorised = true;
   cpus_[cpu].event_seen = false;
   UpdateLine();
+  return LineAsserted();
 }
 
 bool CpuRegisterBlock::RetractRemove(CpuId cpu) {
@@ -248,9 +250,16 @@ void CpuRegisterBlock::UpdateLine() {
   const bool wanted = std::ranges::any_of(
       cpus_, [](const Cpu& cpu) { return cpu.flags.insert_event || cpu.flags.remove_event; });
   if (wanted != line_asserted_) {
-    line_asserted_ = wanted;
     line_.Set(wanted);
+    line_asserted_ = line_.fault() ? line_asserted_ : wanted;
   }
+}
+
+Result<void> CpuRegisterBlock::LineAsserted() const {
+  if (line_asserted_) {
+    return {};
+  }
+  return Fail(ErrorCode::kIo, "interrupting the guest: {}", line_.fault().value_or("no reason"));
 }
 
 }  // namespace tidevm::hotplug

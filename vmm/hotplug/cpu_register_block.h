@@ -37,13 +37,14 @@ class CpuRegisterBlock final : public devices::IoDevice {
   void Read(std::uint64_t offset, std::span<std::byte> data) override;
   void Write(std::uint64_t offset, std::span<const std::byte> data) override;
 
-  /// Host: plugs `cpu`. It becomes present when the guest acknowledges.
-  void RaiseInsert(CpuId cpu);
+  /// Host: plugs `cpu`. It becomes present when the guest acknowledges. An error: the interrupt
+  /// did not come through; the event waits all the same, and a guest that looks finds it.
+  Result<void> RaiseInsert(CpuId cpu);
   /// Host: takes RaiseInsert back. False where the guest has seen the event already: it may be on
   /// its way to acknowledge it, and will act on it whatever the registers say by then.
   bool RetractInsert(CpuId cpu);
-  /// Host: asks for `cpu`, and authorises its ejection.
-  void RaiseRemove(CpuId cpu);
+  /// Host: asks for `cpu`, and authorises its ejection. Errors as with RaiseInsert.
+  Result<void> RaiseRemove(CpuId cpu);
   /// Host: takes RaiseRemove back. False, and nothing changes, where the guest has seen the event.
   bool RetractRemove(CpuId cpu);
   /// Host: the removal is over without an ejection; an ejection from now on is the guest's fancy.
@@ -76,6 +77,7 @@ class CpuRegisterBlock final : public devices::IoDevice {
   void Eject(Cpu& cpu);
   void CountBadAccess(std::string_view direction, std::uint64_t offset, std::size_t width);
   void UpdateLine();
+  Result<void> LineAsserted() const;
 
   const std::vector<ApicId> apic_ids_;
   devices::InterruptLine& line_;
@@ -87,8 +89,8 @@ class CpuRegisterBlock final : public devices::IoDevice {
   std::vector<Cpu> cpus_;
   std::uint32_t selector_ = 0;
   std::uint8_t command_ = 0;
-  bool scanning_ = false;  // command 0 chose the selector, not the guest
-  bool line_asserted_ = false;
+  bool scanning_ = false;       // command 0 chose the selector, not the guest
+  bool line_asserted_ = false;  // as far as it came through: the next access tries again
   std::uint64_t bad_accesses_ = 0;
 };
 

@@ -197,6 +197,36 @@ TEST(HotplugAdd, ReviveFailureFailsTheOperationAndTheNextWorks) {
   EXPECT_EQ(next->outcome, Outcome::kDone);
 }
 
+TEST(HotplugAdd, InterruptThatDoesNotComeThroughFailsTheOperationAndTheNextWorks) {
+  TestBench bench(4, 2);
+  bench.line.broken = true;
+  const Operation* const add = bench.controller.Add(2, {}).value();
+  EXPECT_EQ(add->outcome, Outcome::kFailed);
+  EXPECT_EQ(add->reason, "interrupting the guest: no line");
+  const Operation* const removal = bench.controller.Remove(1).value();
+  EXPECT_EQ(removal->outcome, Outcome::kFailed);
+  EXPECT_EQ(bench.controller.wanted(), (CpuSet{0, 1}));
+  bench.EndThreads();
+
+  bench.line.broken = false;
+  bench.Obey();
+  EXPECT_EQ(bench.with_thread(), (CpuSet{0, 1})) << "nothing is left of them";
+  EXPECT_EQ(bench.controller.SetWanted(CpuSet{0, 2}).value().size(), 2U);
+  bench.Obey();
+  EXPECT_EQ(bench.present(), (CpuSet{0, 2}));
+}
+
+TEST(HotplugAdd, LevelThatStayedUpGoesDownWithTheNextAccess) {
+  TestBench bench(4, 1);
+  bench.controller.Add(1, {}).value();
+  bench.line.broken = true;
+  bench.guest.Scan();
+  EXPECT_TRUE(bench.line.high());
+  bench.line.broken = false;
+  bench.guest.Scan();
+  EXPECT_FALSE(bench.line.high());
+}
+
 TEST(HotplugAdd, NameOfTheDeviceLastsUntilTheRemovalIsDone) {
   TestBench bench(4, 1);
   bench.Plug(1, "cpu-one");

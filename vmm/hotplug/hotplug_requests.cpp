@@ -200,7 +200,10 @@ void HotplugController::StartAdd(CpuId cpu, Operation& operation) {
   Rename(cpu, operation.device_id);
   slot.registered = std::nullopt;
   const auto before = Clock::now();  // the guest may answer at once
-  registers_.RaiseInsert(cpu);
+  const auto raised = registers_.RaiseInsert(cpu);
+  if (!raised && TakeBackAdd(cpu, Outcome::kFailed, raised.error().message)) {
+    return;
+  }
   log_.Reach(operation, Phase::kNotified, before);
 }
 
@@ -252,7 +255,10 @@ void HotplugController::StartRemove(CpuId cpu, Operation& operation) {
   }
   NoteState(cpu);
   const auto before = Clock::now();
-  registers_.RaiseRemove(cpu);
+  const auto raised = registers_.RaiseRemove(cpu);
+  if (!raised && TakeBackRemove(cpu, Outcome::kFailed, raised.error().message)) {
+    return;
+  }
   log_.Reach(operation, Phase::kNotified, before);
 }
 

@@ -21,13 +21,21 @@ namespace tidevm::hotplug {
 /// Remembers every call, so that a level that is set twice shows.
 class LineLog final : public devices::InterruptLine {
  public:
-  void Set(bool asserted) override { levels_.push_back(asserted); }
+  void Set(bool asserted) override {
+    if (!broken) {
+      levels_.push_back(asserted);
+    }
+  }
+  std::optional<std::string> fault() const override {
+    return broken ? std::optional<std::string>("no line") : std::nullopt;
+  }
   std::optional<bool> has_handler() const override { return handler; }
   bool high() const { return !levels_.empty() && levels_.back(); }
   const std::vector<bool>& levels() const { return levels_; }
   void Forget() { levels_.clear(); }
 
   std::optional<bool> handler;
+  bool broken = false;
 
  private:
   std::vector<bool> levels_;
