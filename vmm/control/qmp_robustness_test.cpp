@@ -1,7 +1,10 @@
 // Clients that misbehave, die or are slow, and what the others notice of it: nothing.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <ctime>
 #include <vector>
 
 #include "vmm/control/qmp_test_util.h"
@@ -180,6 +183,26 @@ TEST_F(QmpServerTest, ClientThatAsksWithoutReadingIsPausedNotDropped) {
     return answered == sent;
   })) << answered
       << " of " << sent;
+}
+
+TEST_F(QmpServerTest, WithoutADescriptorLeftItNeitherSpinsNorForgetsWhoWaits) {
+  Client good = Negotiated();
+  Client waiting(path_);  // connected, as the kernel sees it
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
+  const UniqueFd next(::dup(STDIN_FILENO));
+  const rlimit none_left{.rlim_cur = static_cast<rlim_t>(next.get()), .rlim_max = old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_left), 0);
+
+  loop_.After(std::chrono::milliseconds(200), [this] { loop_.Quit(); });
+  const std::clock_t before = std::clock();
+  EXPECT_TRUE(loop_.Run());
+  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 10);
+  good.Send(R"({"execute":"query-kvm"})");
+  EXPECT_TRUE(Next(good).contains("return"));
+
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
+  EXPECT_TRUE(Next(waiting).contains("QMP"));
 }
 
 TEST_F(QmpServerTest, OneClientTooManyIsToldSo) {

@@ -79,18 +79,28 @@ Result<void> QmpServer::StartAccepting() {
 void QmpServer::Accept() {
   UniqueFd fd(::accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (fd.valid()) {
+    if (std::exchange(accepting_fails_, false)) {
+      spdlog::info("control: clients are accepted again");
+    }
     Admit(std::move(fd));
     return;
   }
   if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) {
     return;
   }
-  spdlog::error("control: cannot accept a client: {}; trying again in {} s", std::strerror(errno),
-                kAcceptPause.count());
   loop_.Remove(socket_.fd());
+  PauseAccepting(FailErrno(errno, "accept").value().message);
+}
+
+/// Told once, however long it lasts.
+void QmpServer::PauseAccepting(const std::string& why) {
+  if (!std::exchange(accepting_fails_, true)) {
+    spdlog::error("control: cannot accept a client, trying again every {} s: {}",
+                  kAcceptPause.count(), why);
+  }
   retry_ = loop_.After(kAcceptPause, [this] {
-    if (auto started = StartAccepting(); !started) {
-      spdlog::error("control: {}; no more clients", started.error().message);
+    if (const auto started = StartAccepting(); !started) {
+      PauseAccepting(started.error().message);
     }
   });
 }

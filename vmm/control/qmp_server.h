@@ -46,6 +46,7 @@ class QmpServer final : public EventSink {
             std::size_t max_clients);
   Result<void> StartAccepting();
   void Accept();
+  void PauseAccepting(const std::string& why);
   void Admit(UniqueFd fd);
 
   EventLoop& loop_;
@@ -53,6 +54,7 @@ class QmpServer final : public EventSink {
   ListeningSocket socket_;
   const std::size_t max_clients_;
   EventLoop::TimerId retry_ = 0;
+  bool accepting_fails_ = false;
   std::uint64_t next_client_ = 1;
   std::map<std::uint64_t, std::shared_ptr<QmpSession>> clients_;
 };
