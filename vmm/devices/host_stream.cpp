@@ -26,10 +26,20 @@ struct stat StatusOf(int fd) {
   return status;
 }
 
-bool IsWaitable(int fd) {
+/// Whether epoll takes it. It refuses what is always ready: regular files, /dev/null.
+Result<bool> IsWaitable(int fd) {
   const UniqueFd probe(::epoll_create1(EPOLL_CLOEXEC));
+  if (!probe.valid()) {
+    return FailErrno(errno, "epoll_create1");
+  }
   epoll_event event{};
-  return ::epoll_ctl(probe.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+  if (::epoll_ctl(probe.get(), EPOLL_CTL_ADD, fd, &event) == 0) {
+    return true;
+  }
+  if (errno == EPERM) {
+    return false;
+  }
+  return FailErrno(errno, "epoll_ctl of descriptor {}", fd);
 }
 
 /// Opening a pseudo-terminal's master again would make a new pair.
@@ -40,11 +50,16 @@ bool CanOpenAgain(const struct stat& status) {
 
 }  // namespace
 
-HostStream::HostStream(UniqueFd fd, Kind kind)
+Result<HostStream> HostStream::Make(UniqueFd fd, Kind kind) {
+  return IsWaitable(fd.get()).map(
+      [&](bool waitable) { return HostStream(std::move(fd), kind, waitable); });
+}
+
+HostStream::HostStream(UniqueFd fd, Kind kind, bool waitable)
     : fd_(std::move(fd)),
       kind_(kind),
       chunk_(std::numeric_limits<ssize_t>::max()),
-      waitable_(IsWaitable(fd_.get())) {
+      waitable_(waitable) {
   if (kind_ == Kind::kPolled) {
     // A pipe that polls writable has room for PIPE_BUF bytes.
     chunk_ = S_ISFIFO(StatusOf(fd_.get()).st_mode) ? PIPE_BUF : kPolledTerminalChunk;
@@ -61,7 +76,7 @@ Result<HostStream> HostStream::From(int fd, Direction direction) {
     const int mode = direction == Direction::kRead ? O_RDONLY : O_WRONLY;
     UniqueFd own(::open(path.c_str(), mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (own.valid()) {
-      return HostStream(std::move(own), Kind::kNonBlocking);
+      return Make(std::move(own), Kind::kNonBlocking);
     }
   }
   UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
@@ -74,7 +89,7 @@ Result<HostStream> HostStream::From(int fd, Direction direction) {
   } else if (S_ISREG(status.st_mode)) {
     kind = Kind::kNonBlocking;
   }
-  return HostStream(std::move(copy), kind);
+  return Make(std::move(copy), kind);
 }
 
 Result<HostStream> HostStream::OpenFile(const std::string& path) {
@@ -83,7 +98,7 @@ Result<HostStream> HostStream::OpenFile(const std::string& path) {
   if (!fd.valid()) {
     return FailErrno(errno, "cannot write to \"{}\"", path);
   }
-  return HostStream(std::move(fd), Kind::kNonBlocking);
+  return Make(std::move(fd), Kind::kNonBlocking);
 }
 
 HostStream::Transfer HostStream::Read(std::span<std::byte> data) const {

@@ -42,7 +42,8 @@ class HostStream {
 
  private:
   enum class Kind { kNonBlocking, kSocket, kPolled };
-  HostStream(UniqueFd fd, Kind kind);
+  static Result<HostStream> Make(UniqueFd fd, Kind kind);
+  HostStream(UniqueFd fd, Kind kind, bool waitable);
   Transfer Finish(ssize_t result) const;
   bool ReadyNow(short events) const;
 

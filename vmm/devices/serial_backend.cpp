@@ -29,6 +29,7 @@ Result<SerialBackend> SerialBackend::Open(std::string_view spec) {
       return Chain(std::move(file.error()), "serial port");
     }
     SerialBackend backend;
+    backend.name_ = spec;
     backend.output_ = std::move(*file);
     return backend;
   }
@@ -40,11 +41,14 @@ SerialBackend SerialBackend::FromDescriptors(int input, int output) {
   SerialBackend backend;
   if (auto stream = HostStream::From(input, HostStream::Direction::kRead)) {
     backend.input_ = std::move(*stream);
+  } else {
+    spdlog::warn("--serial {}: the guest gets no input: {}", backend.name_, stream.error().message);
   }
   if (auto stream = HostStream::From(output, HostStream::Direction::kWrite)) {
     backend.output_ = std::move(*stream);
   } else {
-    spdlog::warn("the guest's serial output is thrown away: {}", stream.error().message);
+    spdlog::warn("--serial {}: the guest's output is thrown away: {}", backend.name_,
+                 stream.error().message);
   }
   return backend;
 }
@@ -68,8 +72,10 @@ std::size_t SerialBackend::Write(std::span<const std::byte> data) {
   if (transfer.error == 0) {
     return transfer.count;
   }
-  spdlog::warn("the guest's serial output is thrown away from now on: {}",
-               std::strerror(transfer.error));
+  spdlog::warn(
+      "--serial {}: the guest's output is thrown away from now on, until the VM is "
+      "started anew: {}",
+      name_, std::strerror(transfer.error));
   output_.reset();
   return data.size();
 }

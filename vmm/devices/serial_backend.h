@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "tidevm/result.h"
@@ -47,6 +48,7 @@ class SerialBackend {
  private:
   SerialBackend() = default;
 
+  std::string name_ = "stdio";  // as --serial has it
   std::optional<HostStream> input_;
   std::optional<HostStream> output_;  // none: output is thrown away
 };

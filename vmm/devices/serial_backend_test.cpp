@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -90,6 +91,21 @@ TEST_F(SerialBackendTest, FullDiskIsToldAndThrownAway) {
   SerialBackend backend = SerialBackend::Open("file:/dev/full").value();
   EXPECT_EQ(backend.Write(AsBytes("text")), 4U);
   EXPECT_EQ(backend.Write(AsBytes("text")), 4U);
+}
+
+// epoll is asked whether it takes the descriptor. No answer is not "no": the input would never be
+// looked at.
+TEST_F(SerialBackendTest, WithoutADescriptorLeftAFileIsRefused) {
+  const std::string path = Path("console");
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
+  const UniqueFd next(::dup(STDIN_FILENO));
+  const rlimit one_left{.rlim_cur = static_cast<rlim_t>(next.get()) + 2, .rlim_max = old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one_left), 0);
+  const auto backend = SerialBackend::Open("file:" + path);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
+  ASSERT_FALSE(backend);
+  EXPECT_EQ(backend.error().sys_errno, EMFILE);
 }
 
 TEST_F(SerialBackendTest, PipesBothWays) {
