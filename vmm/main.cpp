@@ -4,7 +4,10 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <string>
 #include <variant>
 
 #include "vmm/machine/guest_acpi.h"
@@ -38,15 +41,19 @@ int Report(const Error& error, int status) {
   return status;
 }
 
-int Execute(const ShowText& show) {
-  std::fputs(show.text.c_str(), stdout);
-  return 0;
+/// On a full disk the text is not there, and the exit status says so.
+int Print(const std::string& text, int status) {
+  if (std::fputs(text.c_str(), stdout) != EOF && std::fflush(stdout) == 0) {
+    return status;
+  }
+  return Report(FailErrno(errno, "writing to standard output").value(), kExitError);
 }
+
+int Execute(const ShowText& show) { return Print(show.text, 0); }
 
 int Execute(const CheckHostRequest& request) {
   const HostReport report = CheckHost(request.kvm_path);
-  std::fputs(Render(report).c_str(), stdout);
-  return report.kind == HostKind::kFit ? 0 : kExitError;
+  return Print(Render(report), report.kind == HostKind::kFit ? 0 : kExitError);
 }
 
 int Execute(const DumpAcpiRequest& request) {
@@ -62,13 +69,15 @@ int Execute(const DumpAcpiRequest& request) {
   if (!written) {
     return Report(written.error(), kExitError);
   }
+  std::string paths;
   for (const std::string& path : *written) {
-    std::puts(path.c_str());
+    paths += path + "\n";
   }
-  return 0;
+  return Print(paths, 0);
 }
 
 int Execute(const MachineOptions& options) {
+  std::signal(SIGPIPE, SIG_IGN);  // a VM outlives whoever reads its log, from the first line on
   spdlog::set_level(spdlog::level::from_str(options.log_level));
   const auto machine = Machine::Build(options);
   if (!machine) {
