@@ -7,12 +7,14 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <variant>
 
 #include "vmm/machine/guest_acpi.h"
 #include "vmm/machine/host_check.h"
 #include "vmm/machine/log_format.h"
+#include "vmm/machine/log_sink.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/options.h"
 
@@ -34,6 +36,12 @@ void FillStandardDescriptors() {
       return;
     }
   }
+}
+
+std::shared_ptr<spdlog::logger> MakeLogger() {
+  const auto sink = LogSink::Open(STDERR_FILENO);
+  return sink ? std::make_shared<spdlog::logger>("tidevm", *sink)
+              : spdlog::stderr_logger_mt("tidevm");
 }
 
 int Report(const Error& error, int status) {
@@ -95,7 +103,7 @@ int Execute(const MachineOptions& options) {
 int main(int argc, char** argv) {
   using namespace tidevm;  // NOLINT(google-build-using-namespace)
   machine::FillStandardDescriptors();
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("tidevm"));
+  spdlog::set_default_logger(machine::MakeLogger());
   spdlog::set_formatter(machine::MakeLogFormatter(machine::RequestedLogFormat(argc, argv)));
   const auto command = machine::ParseCommandLine(argc, argv);
   if (!command) {
