@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -33,29 +34,59 @@ int MillisecondsUntil(Clock::time_point deadline) {
   return static_cast<int>(std::max<std::int64_t>(0, left.count()));
 }
 
+std::string_view NameOf(std::string_view variable) {
+  return variable.substr(0, variable.find('=') + 1);
+}
+
+std::vector<char*> Pointers(const std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
+  for (const std::string& word : words) {
+    pointers.push_back(const_cast<char*>(word.c_str()));
+  }
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+std::vector<std::string> EnvironmentWith(std::vector<std::string> variables) {
+  const std::size_t given = variables.size();
+  for (char** at = environ; *at != nullptr; ++at) {
+    const bool is_given =
+        std::any_of(variables.begin(), variables.begin() + std::ptrdiff_t(given),
+                    [at](const std::string& variable) { return NameOf(variable) == NameOf(*at); });
+    if (!is_given) {
+      variables.emplace_back(*at);
+    }
+  }
+  return variables;
+}
+
 }  // namespace
 
-Result<ChildProcess> ChildProcess::Start(const std::vector<std::string>& command) {
+Result<ChildProcess> ChildProcess::Start(const std::vector<std::string>& command,
+                                         const ChildSettings& settings) {
   auto input = MakePipe();
   auto output = MakePipe();
   auto errors = MakePipe();
   if (!input || !output || !errors) {
     return Fail(ErrorCode::kIo, "pipes for {}", command.front());
   }
-  std::vector<char*> argv;
-  argv.reserve(command.size() + 1);
-  for (const std::string& word : command) {
-    argv.push_back(const_cast<char*>(word.c_str()));
-  }
-  argv.push_back(nullptr);
+  const std::vector<char*> argv = Pointers(command);
+  const std::vector<std::string> environment = EnvironmentWith(settings.environment);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, input->read.get(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output->write.get(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, errors->write.get(), STDERR_FILENO);
+  for (const auto& [fd, path] :
+       {std::pair{STDOUT_FILENO, settings.output_path}, {STDERR_FILENO, settings.errors_path}}) {
+    if (!path.empty()) {
+      posix_spawn_file_actions_addopen(&actions, fd, path.c_str(), O_WRONLY, 0);
+    }
+  }
   ChildProcess child;
-  const int error =
-      ::posix_spawn(&child.pid_, command.front().c_str(), &actions, nullptr, argv.data(), environ);
+  const int error = ::posix_spawn(&child.pid_, command.front().c_str(), &actions, nullptr,
+                                  argv.data(), Pointers(environment).data());
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) {
     return FailErrno(error, "starting {}", command.front());

@@ -17,11 +17,19 @@ namespace tidevm::guest_tests {
 
 using Clock = std::chrono::steady_clock;
 
+/// What is not as usual.
+struct ChildSettings {
+  std::vector<std::string> environment{};  // "NAME=value", beside ours or instead of it
+  std::string output_path{};               // stdout goes to this file instead of the pipe
+  std::string errors_path{};               // and stderr to this one
+};
+
 /// One child with pipes on all three standard descriptors. One thread. Killed when it goes out of
 /// scope and still runs.
 class ChildProcess {
  public:
-  static Result<ChildProcess> Start(const std::vector<std::string>& command);
+  static Result<ChildProcess> Start(const std::vector<std::string>& command,
+                                    const ChildSettings& settings = {});
   ChildProcess(ChildProcess&& other) noexcept;
   ChildProcess& operator=(ChildProcess&&) = delete;
   ChildProcess(const ChildProcess&) = delete;
@@ -36,6 +44,9 @@ class ChildProcess {
 
   Result<void> Write(std::string_view text);
   void Signal(int number) const;
+  /// Nobody reads there any more: what the child writes ends in EPIPE.
+  void CloseOutput() { output_.fd.Reset(); }
+  void CloseErrors() { errors_.fd.Reset(); }
 
   /// Reads on until the child has ended. nullopt: it still runs at the deadline. The answer is the
   /// exit status, or 128 + the signal's number.

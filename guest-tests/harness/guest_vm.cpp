@@ -85,7 +85,7 @@ Result<std::unique_ptr<GuestVm>> GuestVm::Start(const Files& files, const VmSett
     command.insert(command.end(), {"--initrd", files.initrd});
   }
   command.insert(command.end(), settings.more_arguments.begin(), settings.more_arguments.end());
-  auto process = ChildProcess::Start(command);
+  auto process = ChildProcess::Start(command, settings.process);
   if (!process) {
     return tl::make_unexpected(std::move(process.error()));
   }
@@ -106,9 +106,10 @@ GuestVm::~GuestVm() {
 Result<void> GuestVm::Connect() {
   const bool started = process_->ReadUntil(
       [this] {
-        return std::ranges::any_of(process_->errors(), [](const std::string& line) {
-          return line.find(" vCPUs, ") != std::string::npos;
-        });
+        return !process_->output().empty() ||
+               std::ranges::any_of(process_->errors(), [](const std::string& line) {
+                 return line.find(" vCPUs, ") != std::string::npos;
+               });
       },
       Deadline());
   if (!started) {

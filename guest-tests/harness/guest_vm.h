@@ -39,6 +39,8 @@ struct VmSettings {
   std::string extra_cmdline{};
   bool initrd = true;
   std::vector<std::string> more_arguments{};
+  /// Without a log to read, what the guest prints tells that the VM has started.
+  ChildSettings process{};
 };
 
 /// The guest init's answer to one question.
