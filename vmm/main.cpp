@@ -17,6 +17,7 @@
 #include "vmm/machine/log_sink.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/options.h"
+#include "vmm/sandbox/allow_list.h"
 
 namespace tidevm::machine {
 namespace {
@@ -82,6 +83,11 @@ int Execute(const DumpAcpiRequest& request) {
     paths += path + "\n";
   }
   return Print(paths, 0);
+}
+
+int Execute(const ShowSeccompRequest& /*request*/) {
+  std::fputs(sandbox::DescribeAllowLists().c_str(), stdout);
+  return 0;
 }
 
 int Execute(const MachineOptions& options) {

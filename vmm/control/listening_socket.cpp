@@ -1,11 +1,13 @@
 #include "vmm/control/listening_socket.h"
 
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -193,10 +195,19 @@ ListeningSocket& ListeningSocket::operator=(ListeningSocket&& other) noexcept {
 ListeningSocket::~ListeningSocket() { RemoveFile(); }
 
 void ListeningSocket::RemoveFile() noexcept {
+  if (path_.empty()) {
+    return;
+  }
   struct stat status {};
-  if (!path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
-      status.st_ino == inode_) {
-    ::unlink(path_.c_str());
+  if (::lstat(path_.c_str(), &status) == 0) {
+    const bool ours = status.st_dev == device_ && status.st_ino == inode_;
+    if (!ours || ::unlink(path_.c_str()) == 0) {
+      return;
+    }
+  }
+  // Root has given up the right to do so in other users' folders by now.
+  if (errno != ENOENT) {
+    spdlog::warn("control socket {}: its file stays behind: {}", path_, std::strerror(errno));
   }
 }
 

@@ -42,6 +42,7 @@ Result<std::unique_ptr<Machine>> Machine::Build(const MachineOptions& options) {
         .and_then([&] { return machine->CreateHotplug(); })
         .and_then([&] { return machine->LoadGuest(CpuSet::FirstN(options.cpus.boot)); })
         .and_then([&] { return machine->OpenControl(); })
+        .and_then([&] { return machine->PrepareSandbox(); })
         .and_then([&] { return machine->OpenConsole(); })
         .and_then([&] { return machine->WireEvents(); });
   };
@@ -180,9 +181,15 @@ Result<std::unique_ptr<vcpu::Vcpu>> Machine::MakeVcpu(CpuId cpu) {
       .apic_id = topology_->ApicIdOf(cpu),
       .cpuid = vcpu::BuildCpuid(supported_cpuid_, *topology_, cpu, deadline_timer),
       .msrs = pristine_msrs_};
-  return vcpu::KvmVcpu::Create(
-             *vm_, setup,
-             {.ports = ports_, .memory = mmio_, .gate = gate_, .observer = *poster_})
+  return vcpu::KvmVcpu::Create(*vm_, setup,
+                               {.ports = ports_,
+                                .memory = mmio_,
+                                .gate = gate_,
+                                .observer = *poster_,
+                                .confine =
+                                    [this](std::string_view thread) {
+                                      return sandbox_->Enter(sandbox::ThreadKind::kVcpu, thread);
+                                    }})
       .map([](std::unique_ptr<vcpu::KvmVcpu> vcpu) {
         return std::unique_ptr<vcpu::Vcpu>(std::move(vcpu));
       });
@@ -282,6 +289,9 @@ Result<int> Machine::Run() {
   }
   spdlog::info("{}: {} of {} vCPUs, {} MiB{}", options_.name, options_.cpus.boot, options_.cpus.max,
                memory_->size() >> 20, options_.paused ? ", paused" : "");
+  if (auto confined = Confine(); !confined) {
+    return tl::make_unexpected(std::move(confined.error()));
+  }
   if (auto started = controller_->StartAll(); !started) {
     return tl::make_unexpected(std::move(started.error()));
   }

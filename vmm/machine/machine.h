@@ -27,6 +27,7 @@
 #include "vmm/machine/options.h"
 #include "vmm/machine/serial_console.h"
 #include "vmm/machine/signal_source.h"
+#include "vmm/sandbox/sandbox.h"
 #include "vmm/vcpu/kvm_vcpu.h"
 #include "vmm/vcpu/run_gate.h"
 #include "vmm/vcpu/topology.h"
@@ -75,8 +76,11 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
   Result<void> CreateHotplug();
   Result<void> LoadGuest(const CpuSet& present);
   Result<void> OpenControl();
+  Result<void> PrepareSandbox();
   Result<void> OpenConsole();
   Result<void> WireEvents();
+
+  Result<void> Confine();
 
   Result<std::unique_ptr<vcpu::Vcpu>> MakeVcpu(CpuId cpu);
 
@@ -123,6 +127,7 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
 
   // From here on in the order of creation: what is below is destroyed first. The vCPU threads end
   // with controller_, before anything that they use.
+  std::optional<sandbox::Sandbox> sandbox_;
   std::optional<control::EventLoop> loop_;
   std::optional<SignalSource> signals_;
   std::optional<kvm::System> kvm_;

@@ -1,5 +1,6 @@
 #include "vmm/machine/options.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -21,6 +22,7 @@ constexpr std::string_view kSummary =
 constexpr std::string_view kUsage = R"(tidevm --kernel FILE [options]
 tidevm --check-host
 tidevm --dump-acpi DIR [--cpus ...]
+tidevm --show-seccomp
 )";
 
 constexpr std::string_view kExamples =
@@ -33,6 +35,7 @@ constexpr std::array kExitCodes = {
     std::pair<int, std::string_view>{0, "the guest powered off"},
     std::pair<int, std::string_view>{1, "an error or a guest kernel panic"},
     std::pair<int, std::string_view>{2, "usage"},
+    std::pair<int, std::string_view>{3, "a system call that tidevm has no need of (--seccomp)"},
     std::pair<int, std::string_view>{143, "a second SIGTERM"},
 };
 
@@ -82,6 +85,10 @@ Result<std::uint32_t> ParseCount(std::string_view key, std::string_view text) {
   return value;
 }
 
+std::string_view NameOf(sandbox::Mode mode) {
+  return sandbox::kModeNames.at(static_cast<std::size_t>(mode));
+}
+
 po::options_description Describe() {
   po::options_description options("Options", 100, 50);
   // clang-format off
@@ -108,6 +115,11 @@ po::options_description Describe() {
        "error, warn, info or debug; the log goes to stderr")
     ("log-format", po::value<std::string>()->value_name("FORMAT")->default_value("text"),
        "text, or json: one object a line, with time (UTC), level and message")
+    ("seccomp", po::value<std::string>()->value_name("MODE")
+         ->default_value(std::string(NameOf(sandbox::kDefaultMode))),
+       "what becomes of a system call that its thread has no need of: on: tidevm ends; log: it is made, "
+       "and the kernel logs it (dmesg, journalctl -k); off: no filter")
+    ("show-seccomp", "print the system calls that each kind of thread may make, and exit")
     ("check-host", "say whether this machine's KVM can run Linux guests, and why; exit 0 if it can")
     ("dump-acpi", po::value<std::string>()->value_name("DIR"),
        "write the guest's ACPI tables to DIR, one file each, and exit")
@@ -151,6 +163,9 @@ Result<Command> ToCommand(const po::variables_map& values) {
   if (values.contains("check-host")) {
     return CheckHostRequest{text("kvm")};
   }
+  if (values.contains("show-seccomp")) {
+    return ShowSeccompRequest{};
+  }
   const auto cpus = ParseCpus(text("cpus"));
   if (!cpus) {
     return tl::make_unexpected(cpus.error());
@@ -170,21 +185,28 @@ Result<Command> ToCommand(const po::variables_map& values) {
   if (auto checked = CheckChoice("--log-level", text("log-level"), kLogLevels); !checked) {
     return tl::make_unexpected(checked.error());
   }
+  if (auto checked = CheckChoice("--seccomp", text("seccomp"), sandbox::kModeNames); !checked) {
+    return tl::make_unexpected(checked.error());
+  }
+  const auto* const seccomp = std::ranges::find(sandbox::kModeNames, text("seccomp"));
   if (values.contains("paused") && !values.contains("control")) {
     return Fail(ErrorCode::kInvalidArgument,
                 "--paused without --control: nobody could start the guest; add --control PATH");
   }
-  return MachineOptions{.name = text("name"),
-                        .kernel = text("kernel"),
-                        .initrd = text("initrd"),
-                        .command_line = text("cmdline"),
-                        .memory_bytes = *memory,
-                        .cpus = *cpus,
-                        .control = text("control"),
-                        .serial = text("serial"),
-                        .kvm_path = text("kvm"),
-                        .log_level = text("log-level"),
-                        .paused = values.contains("paused")};
+  return MachineOptions{
+      .name = text("name"),
+      .kernel = text("kernel"),
+      .initrd = text("initrd"),
+      .command_line = text("cmdline"),
+      .memory_bytes = *memory,
+      .cpus = *cpus,
+      .control = text("control"),
+      .serial = text("serial"),
+      .kvm_path = text("kvm"),
+      .log_level = text("log-level"),
+      .log_format = text("log-format") == "json" ? LogFormat::kJson : LogFormat::kText,
+      .seccomp = static_cast<sandbox::Mode>(seccomp - sandbox::kModeNames.begin()),
+      .paused = values.contains("paused")};
 }
 
 // The library has it as "NAME", "NAME (=DEFAULT)" or, where there is no value, "".
@@ -208,6 +230,8 @@ OptionText ToText(const po::option_description& option) {
     text.choices.assign(kLogFormats.begin(), kLogFormats.end());
   } else if (text.name == "serial") {
     text.choices.assign(kSerials.begin(), kSerials.end());
+  } else if (text.name == "seccomp") {
+    text.choices.assign(sandbox::kModeNames.begin(), sandbox::kModeNames.end());
   }
   return text;
 }

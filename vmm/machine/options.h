@@ -10,6 +10,7 @@
 
 #include "tidevm/result.h"
 #include "vmm/machine/log_format.h"
+#include "vmm/sandbox/mode.h"
 #include "vmm/vcpu/topology.h"
 
 namespace tidevm::machine {
@@ -33,6 +34,8 @@ struct MachineOptions {
   std::string serial;   // stdio, null, file:PATH
   std::string kvm_path;
   std::string log_level;
+  LogFormat log_format = LogFormat::kText;
+  sandbox::Mode seccomp = sandbox::kDefaultMode;
   bool paused = false;  // wait for the first `cont`
 };
 
@@ -46,8 +49,10 @@ struct DumpAcpiRequest {  // --dump-acpi DIR
   std::string directory;
   CpuOptions cpus;
 };
+struct ShowSeccompRequest {};  // --show-seccomp
 
-using Command = std::variant<MachineOptions, ShowText, CheckHostRequest, DumpAcpiRequest>;
+using Command =
+    std::variant<MachineOptions, ShowText, CheckHostRequest, DumpAcpiRequest, ShowSeccompRequest>;
 
 /// One option, for the manual.
 struct OptionText {

@@ -119,12 +119,25 @@ TEST(LogFormatOption, IsTextWhereItIsWrongItself) {
               AllOf(HasSubstr("--log-format xml"), HasSubstr("text, json")));
 }
 
+TEST(SeccompOption, HasThreeModesAndIsOnInWhatUsersRun) {
+  const auto mode = [](auto... words) {
+    return std::get<MachineOptions>(*Parse("--kernel", "vmlinuz", words...)).seccomp;
+  };
+  EXPECT_EQ(mode(), sandbox::kSanitized ? sandbox::Mode::kOff : sandbox::Mode::kOn);
+  EXPECT_EQ(mode("--seccomp", "on"), sandbox::Mode::kOn);
+  EXPECT_EQ(mode("--seccomp", "log"), sandbox::Mode::kLog);
+  EXPECT_EQ(mode("--seccomp", "off"), sandbox::Mode::kOff);
+  const auto wrong = Parse("--kernel", "vmlinuz", "--seccomp", "no");
+  ASSERT_FALSE(wrong.has_value());
+  EXPECT_THAT(wrong.error().message, AllOf(HasSubstr("--seccomp no"), HasSubstr("on, log, off")));
+}
+
 TEST(CommandLine, HelpNamesEveryOption) {
   const auto command = Parse("--help");
   ASSERT_TRUE(command.has_value());
-  for (const char* option :
-       {"--kernel", "--initrd", "--cmdline", "--memory", "--cpus", "--control", "--serial",
-        "--paused", "--check-host", "--dump-acpi", "--log-level", "--log-format"}) {
+  for (const char* option : {"--kernel", "--initrd", "--cmdline", "--memory", "--cpus", "--control",
+                             "--serial", "--paused", "--check-host", "--dump-acpi", "--log-level",
+                             "--log-format", "--seccomp", "--show-seccomp"}) {
     EXPECT_THAT(std::get<ShowText>(*command).text, HasSubstr(option));
   }
 }

@@ -39,12 +39,19 @@ void Restore() {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-extern "C" void RestoreAndPassOn(int signal, siginfo_t* info, void* /*context*/) {
+extern "C" void RestoreAndPassOn(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   Restore();
   for (std::size_t i = 0; i < kFatalSignals.size(); ++i) {
-    if (kFatalSignals.at(i) == signal) {
-      ::sigaction(signal, &saved_actions.at(i), nullptr);
+    const struct sigaction& before = saved_actions.at(i);
+    if (kFatalSignals.at(i) != signal) {
+      continue;
+    }
+    ::sigaction(signal, &before, nullptr);
+    // A call that a filter has stopped does not come again by itself, and what is known of it is
+    // in `info`.
+    if (signal == SIGSYS && (before.sa_flags & SA_SIGINFO) != 0) {
+      before.sa_sigaction(signal, info, context);
     }
   }
   errno = saved_errno;

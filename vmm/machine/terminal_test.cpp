@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 #include <string>
 
 #include "tidevm/unique_fd.h"
+#include "vmm/sandbox/privileges.h"
+#include "vmm/sandbox/sandbox.h"
 
 namespace tidevm::machine {
 namespace {
@@ -89,6 +92,25 @@ TEST_F(RawTerminalTest, EverySuddenEndRestores) {
     }
     EXPECT_FALSE(IsRaw()) << signal;
   }
+}
+
+TEST_F(RawTerminalTest, EndByAFilterRestoresAndIsReported) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto sandbox = sandbox::Sandbox::Prepare({.mode = sandbox::Mode::kOn});
+    const auto raw = RawTerminal::Enter(terminal_.get());
+    if (!sandbox || !raw || !IsRaw() || !sandbox::DropPrivileges() ||
+        !sandbox->Enter(sandbox::ThreadKind::kMachine, "machine")) {
+      ::_exit(99);
+    }
+    ::socket(AF_INET, SOCK_STREAM, 0);
+    ::_exit(98);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), sandbox::kViolationExitStatus);
+  EXPECT_FALSE(IsRaw());
 }
 
 TEST_F(RawTerminalTest, RealFaultRestoresAndStillKills) {

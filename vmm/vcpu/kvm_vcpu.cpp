@@ -196,10 +196,16 @@ void KvmVcpu::ThreadMain() {
       spdlog::warn("vCPU {}: {}", cpu(), bound.error().message);
     }
   }
+  const auto confined = environment_.confine(name);
   thread_id_.store(thread);
   environment_.observer.OnThreadStarted(cpu());
-  ThreadEnd end = RunLoop();
-  CompleteLastExit();
+  ThreadEnd end{.kind = ThreadEnd::Kind::kBroken, .description = {}};
+  if (confined) {
+    end = RunLoop();
+    CompleteLastExit();
+  } else {
+    end.description = confined.error().message;
+  }
   last_cpu_time_.store(CpuTimeOf(CLOCK_THREAD_CPUTIME_ID));
   thread_id_.store(0);  // from here on the number may become another thread's
   environment_.observer.OnThreadEnded(cpu(), std::move(end));

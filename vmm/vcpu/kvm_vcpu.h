@@ -7,10 +7,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -35,6 +37,9 @@ struct VcpuEnvironment {
   const devices::Bus& memory;
   RunGate& gate;
   VcpuObserver& observer;
+  /// Called by each new thread, with its name, before the vCPU runs: takes from it what it does not
+  /// need. Where that fails, the thread ends as broken.
+  std::function<Result<void>(std::string_view thread)> confine;
 };
 
 /// What KVM needs to know of one vCPU.
