@@ -161,8 +161,11 @@ Result<ListeningSocket> ListeningSocket::Adopt(UniqueFd fd) {
       return tl::make_unexpected(value.error());
     }
     if (*value != wanted) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "control socket: descriptor {} is not a listening unix stream socket", fd.get());
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          "control socket: descriptor {} is not a listening unix stream socket; pass one that "
+          "is bound and listens",
+          fd.get());
     }
   }
   const int flags = ::fcntl(fd.get(), F_GETFL);

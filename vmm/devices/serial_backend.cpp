@@ -1,12 +1,16 @@
 #include "vmm/devices/serial_backend.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstring>
 #include <string>
+
+#include "tidevm/descriptor_name.h"
 
 namespace tidevm::devices {
 namespace {
@@ -33,8 +37,35 @@ Result<SerialBackend> SerialBackend::Open(std::string_view spec) {
     backend.output_ = std::move(*file);
     return backend;
   }
+  if (const auto fd = DescriptorOf(spec)) {
+    return FromPassed(*fd, spec);
+  }
   return Fail(ErrorCode::kInvalidArgument,
-              "serial port: \"{}\" is none of stdio, null and file:PATH", spec);
+              "serial port: \"{}\" is none of stdio, null, file:PATH and fd:N", spec);
+}
+
+Result<SerialBackend> SerialBackend::FromPassed(int fd, std::string_view spec) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  struct stat status {};
+  if (flags < 0 || ::fstat(fd, &status) != 0) {
+    return FailErrno(errno, "serial port {}: pass an open descriptor", spec);
+  }
+  auto output = HostStream::From(fd, HostStream::Direction::kWrite);
+  if (!output) {
+    return Chain(std::move(output.error()), fmt::format("serial port {}", spec));
+  }
+  SerialBackend backend;
+  backend.output_ = std::move(*output);
+  // What is written to a file or a FIFO is no input, though it can be read.
+  const bool comes_back = S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode);
+  if ((flags & O_ACCMODE) == O_RDWR && !comes_back) {
+    auto input = HostStream::From(fd, HostStream::Direction::kRead);
+    if (!input) {
+      return Chain(std::move(input.error()), fmt::format("serial port {}", spec));
+    }
+    backend.input_ = std::move(*input);
+  }
+  return backend;
 }
 
 SerialBackend SerialBackend::FromDescriptors(int input, int output) {

@@ -22,7 +22,8 @@ namespace tidevm::devices {
 class SerialBackend {
  public:
   /// `spec`: "stdio"; "null": no input, output thrown away; "file:PATH": no input, output to a file
-  /// that is created or truncated.
+  /// that is created or truncated; "fd:N": output to that descriptor, and input from it where it is
+  /// open for both and neither regular file nor FIFO. It stays the caller's.
   /// For stdio, SIGPIPE becomes ignored in the whole process.
   static Result<SerialBackend> Open(std::string_view spec);
 
@@ -47,6 +48,7 @@ class SerialBackend {
 
  private:
   SerialBackend() = default;
+  static Result<SerialBackend> FromPassed(int fd, std::string_view spec);
 
   std::string name_ = "stdio";  // as --serial has it
   std::optional<HostStream> input_;

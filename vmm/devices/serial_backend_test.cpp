@@ -77,7 +77,7 @@ TEST_F(SerialBackendTest, FileIsReplacedAndNeedsNoWaiting) {
 }
 
 TEST_F(SerialBackendTest, WrongSpecsAreNamed) {
-  for (const std::string_view spec : {"", "file:", "pty", "stdio:"}) {
+  for (const std::string_view spec : {"", "file:", "pty", "stdio:", "fd:", "fd:x"}) {
     const auto backend = SerialBackend::Open(spec);
     ASSERT_FALSE(backend) << spec;
     EXPECT_EQ(backend.error().code, ErrorCode::kInvalidArgument) << spec;
@@ -241,6 +241,38 @@ TEST_F(SerialBackendTest, PseudoTerminalIsOpenedAgain) {
   SerialBackend other_end = SerialBackend::FromDescriptors(-1, master.get());
   EXPECT_EQ(other_end.Write(AsBytes("typed\n")), 6U);
   EXPECT_EQ(ReadText(backend), "typed\n");
+}
+
+std::string NameOf(const UniqueFd& fd) { return fmt::format("fd:{}", fd.get()); }
+
+TEST_F(SerialBackendTest, PassedSocketGoesBothWays) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  SerialBackend backend = SerialBackend::Open(NameOf(theirs)).value();
+  EXPECT_EQ(ReadText(backend), "") << "nothing yet, and it did not wait";
+  ASSERT_EQ(::write(ours.get(), "typed", 5), 5);
+  EXPECT_EQ(ReadText(backend), "typed");
+  EXPECT_EQ(backend.Write(AsBytes("shown")), 5U);
+  std::array<char, 10> shown{};
+  ASSERT_EQ(::read(ours.get(), shown.data(), shown.size()), 5);
+  EXPECT_STREQ(shown.data(), "shown");
+}
+
+TEST_F(SerialBackendTest, PassedPipeOrFileIsForOutputAlone) {
+  const Pipe out;
+  SerialBackend to_pipe = SerialBackend::Open(NameOf(out.write)).value();
+  EXPECT_FALSE(to_pipe.has_input());
+  EXPECT_EQ(to_pipe.Write(AsBytes("shown")), 5U);
+  std::array<char, 10> shown{};
+  ASSERT_EQ(::read(out.read.get(), shown.data(), shown.size()), 5);
+
+  const UniqueFd file(::open(Path("console").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  SerialBackend to_file = SerialBackend::Open(NameOf(file)).value();
+  EXPECT_FALSE(to_file.has_input());
+  EXPECT_EQ(to_file.Write(AsBytes("shown")), 5U);
+  EXPECT_EQ(ContentOf(Path("console")), "shown");
 }
 
 }  // namespace

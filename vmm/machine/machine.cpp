@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include <csignal>
+#include <tuple>
 #include <utility>
 
 #include "firmware/reset_vector.h"
@@ -35,7 +36,8 @@ Result<UniqueFd> OpenImage(std::string_view option, const std::string& path) {
 Result<std::unique_ptr<Machine>> Machine::Build(const MachineOptions& options) {
   std::unique_ptr<Machine> machine(new Machine(options));
   const auto build = [&]() -> Result<void> {
-    return machine->OpenKvm()
+    return machine->ClaimDescriptors()
+        .and_then([&] { return machine->OpenKvm(); })
         .and_then([&] { return machine->OpenImages(); })
         .and_then([&] { return machine->CreateMemory(); })
         .and_then([&] { return machine->CreateDevices(); })
@@ -105,17 +107,18 @@ Result<void> Machine::OpenKvm() {
 }
 
 Result<void> Machine::OpenImages() {
-  auto kernel = OpenImage("--kernel", options_.kernel);
-  if (!kernel) {
-    return tl::make_unexpected(std::move(kernel.error()));
+  for (const auto& [option, path, into] : {std::tuple{"--kernel", &options_.kernel, &kernel_},
+                                           {"--initrd", &options_.initrd, &initrd_}}) {
+    if (into->valid() || path->empty()) {  // passed; none
+      continue;
+    }
+    auto opened = OpenImage(option, *path);
+    if (!opened) {
+      return tl::make_unexpected(std::move(opened.error()));
+    }
+    *into = std::move(*opened);
   }
-  kernel_ = std::move(*kernel);
-  if (options_.initrd.empty()) {
-    return {};
-  }
-  return OpenImage("--initrd", options_.initrd).map([this](UniqueFd fd) {
-    initrd_ = std::move(fd);
-  });
+  return {};
 }
 
 Result<void> Machine::CreateMemory() {
@@ -254,7 +257,11 @@ Result<void> Machine::OpenControl() {
     return {};
   }
   control::ServerOptions server_options;
-  server_options.path = options_.control;
+  if (passed_control_.valid()) {
+    server_options.listen_fd = std::move(passed_control_);
+  } else {
+    server_options.path = options_.control;
+  }
   return control::QmpServer::Create(*loop_, *this, std::move(server_options))
       .map([this](std::unique_ptr<control::QmpServer> server) { server_ = std::move(server); });
 }

@@ -69,6 +69,7 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
   explicit Machine(MachineOptions options) : options_(std::move(options)) {}
 
   // Build(), in this order.
+  Result<void> ClaimDescriptors();
   Result<void> OpenKvm();
   Result<void> OpenImages();
   Result<void> CreateMemory();
@@ -139,6 +140,8 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
   kvm::IrqChipState pristine_irq_chip_;
   UniqueFd kernel_;
   UniqueFd initrd_;
+  UniqueFd passed_control_;  // until the server has it
+  UniqueFd passed_serial_;   // the console has a copy
   std::unique_ptr<Mailbox<GuestEvent>> guest_events_;
   std::unique_ptr<GuestEventPoster> poster_;
   std::unique_ptr<hotplug::IntentQueue> intents_;

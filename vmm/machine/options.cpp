@@ -4,10 +4,13 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <map>
 #include <span>
 #include <sstream>
 
 #include <boost/program_options.hpp>
+
+#include "tidevm/descriptor_name.h"
 
 namespace tidevm::machine {
 namespace {
@@ -46,8 +49,8 @@ On a terminal, Ctrl-A x ends the VM and Ctrl-A h shows help.
 
 constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
 constexpr std::array<std::string_view, 4> kLogLevels = {"error", "warn", "info", "debug"};
-// The words of --serial; a file is named after it.
-constexpr std::array<std::string_view, 3> kSerials = {"stdio", "null", "file:"};
+// The words of --serial; a file or descriptor is named after it.
+constexpr std::array<std::string_view, 4> kSerials = {"stdio", "null", "file:", "fd:"};
 
 // Each line with blanks before it.
 std::string Indented(std::string_view lines, std::string_view first, std::string_view rest) {
@@ -94,8 +97,9 @@ po::options_description Describe() {
   // clang-format off
   options.add_options()
     ("kernel,k", po::value<std::string>()->value_name("FILE"),
-       "guest kernel: a distribution's vmlinuz (bzImage), or a vmlinux ELF")
-    ("initrd,i", po::value<std::string>()->value_name("FILE"), "initial RAM disk")
+       "guest kernel: a distribution's vmlinuz (bzImage), or a vmlinux ELF; here and below, fd:N is a "
+       "descriptor that was left open for tidevm")
+    ("initrd,i", po::value<std::string>()->value_name("FILE"), "initial RAM disk, or fd:N")
     ("cmdline", po::value<std::string>()->value_name("TEXT")->default_value("console=ttyS0"),
        "kernel command line")
     ("memory,m", po::value<std::string>()->value_name("SIZE")->default_value("512M"),
@@ -103,9 +107,10 @@ po::options_description Describe() {
     ("cpus,c", po::value<std::string>()->value_name("LIST")->default_value("boot=1,max=1"),
        "boot=N,max=N[,sockets=N][,cores=N][,threads=N]: vCPUs at start, at the most, and their shape")
     ("control,s", po::value<std::string>()->value_name("PATH"),
-       "control socket to make (QMP; see tidectl)")
+       "control socket to make (QMP; see tidectl); or one that listens already: fd:N, or systemd "
+       "(socket activation)")
     ("serial", po::value<std::string>()->value_name("WHERE")->default_value("stdio"),
-       "the guest's ttyS0: stdio, null, or file:PATH")
+       "the guest's ttyS0: stdio, null, file:PATH, or fd:N")
     ("paused", "run no vCPU before the first `cont` on the control socket")
     ("name", po::value<std::string>()->value_name("NAME")->default_value("tidevm"),
        "name of the VM, for clients")
@@ -139,6 +144,31 @@ Result<void> CheckChoice(std::string_view option, const std::string& value,
     list += fmt::format("{}{}", list.empty() ? "" : ", ", choice);
   }
   return Fail(ErrorCode::kInvalidArgument, "{} {}: must be one of {}", option, value, list);
+}
+
+/// The values that name a descriptor are descriptors, and not the same one twice.
+Result<void> CheckDescriptors(const po::variables_map& values) {
+  std::map<int, std::string> options;
+  for (const std::string option : {"kernel", "initrd", "control", "serial"}) {
+    if (!values.contains(option) || !IsDescriptorName(values[option].as<std::string>())) {
+      continue;
+    }
+    const std::string value = values[option].as<std::string>();
+    const auto descriptor = DescriptorOf(value);
+    if (!descriptor) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "--{} {}: not a descriptor that can be passed; write fd:N with N from 3 on (0, 1 "
+                  "and 2 are tidevm's own)",
+                  option, value);
+    }
+    const auto [other, is_new] = options.emplace(*descriptor, option);
+    if (!is_new) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "--{} {}: the same descriptor as that of --{}; pass one for each", option, value,
+                  other->second);
+    }
+  }
+  return {};
 }
 
 Result<Command> ToCommand(const po::variables_map& values) {
@@ -177,6 +207,9 @@ Result<Command> ToCommand(const po::variables_map& values) {
     return Fail(ErrorCode::kInvalidArgument,
                 "no --kernel: name a guest kernel, for example --kernel /boot/vmlinuz (--help "
                 "shows all options)");
+  }
+  if (auto checked = CheckDescriptors(values); !checked) {
+    return tl::make_unexpected(checked.error());
   }
   const auto memory = ParseMemory(text("memory"));
   if (!memory) {

@@ -132,6 +132,26 @@ TEST(SeccompOption, HasThreeModesAndIsOnInWhatUsersRun) {
   EXPECT_THAT(wrong.error().message, AllOf(HasSubstr("--seccomp no"), HasSubstr("on, log, off")));
 }
 
+TEST(DescriptorOptions, ThoseThatCannotBePassedAreRefused) {
+  for (const char* value : {"fd:", "fd:x", "fd:0", "fd:1", "fd:2", "fd:-3"}) {
+    EXPECT_FALSE(Parse("--kernel", value).has_value()) << value;
+    for (const char* option : {"--initrd", "--control", "--serial"}) {
+      const auto command = Parse("--kernel", "vmlinuz", option, value);
+      ASSERT_FALSE(command.has_value()) << option << " " << value;
+      EXPECT_THAT(command.error().message,
+                  AllOf(HasSubstr(option), HasSubstr(value), HasSubstr("from 3 on")));
+    }
+  }
+}
+
+TEST(DescriptorOptions, OneDescriptorIsForOneOption) {
+  EXPECT_TRUE(Parse("--kernel", "fd:3", "--initrd", "fd:4", "--control", "fd:5").has_value());
+  const auto command = Parse("--kernel", "fd:3", "--initrd", "fd:4", "--serial", "fd:03");
+  ASSERT_FALSE(command.has_value());
+  EXPECT_THAT(command.error().message,
+              AllOf(HasSubstr("--serial fd:03"), HasSubstr("that of --kernel")));
+}
+
 TEST(CommandLine, HelpNamesEveryOption) {
   const auto command = Parse("--help");
   ASSERT_TRUE(command.has_value());
