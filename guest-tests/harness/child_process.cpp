@@ -84,6 +84,14 @@ Result<ChildProcess> ChildProcess::Start(const std::vector<std::string>& command
       posix_spawn_file_actions_addopen(&actions, fd, path.c_str(), O_WRONLY, 0);
     }
   }
+  // From numbers that are no other one's target.
+  constexpr int kOutOfTheWay = 100;
+  std::vector<UniqueFd> copies;
+  for (const int fd : settings.passed) {
+    copies.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, kOutOfTheWay));
+    posix_spawn_file_actions_adddup2(&actions, copies.back().get(),
+                                     STDERR_FILENO + static_cast<int>(copies.size()));
+  }
   ChildProcess child;
   const int error = ::posix_spawn(&child.pid_, command.front().c_str(), &actions, nullptr,
                                   argv.data(), Pointers(environment).data());

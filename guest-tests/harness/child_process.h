@@ -22,6 +22,7 @@ struct ChildSettings {
   std::vector<std::string> environment{};  // "NAME=value", beside ours or instead of it
   std::string output_path{};               // stdout goes to this file instead of the pipe
   std::string errors_path{};               // and stderr to this one
+  std::vector<int> passed{};               // the child has these as its descriptors 3, 4 and so on
 };
 
 /// One child with pipes on all three standard descriptors. One thread. Killed when it goes out of

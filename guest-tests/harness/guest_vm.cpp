@@ -1,6 +1,9 @@
 #include "guest-tests/harness/guest_vm.h"
 
+#include <fcntl.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -50,6 +53,53 @@ tidectl::WireTap WireLog() {
   };
 }
 
+Result<UniqueFd> ListenAt(const std::string& path) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(fd.get(), 1) != 0) {
+    return FailErrno(errno, "a control socket to pass at {}", path);
+  }
+  return fd;
+}
+
+Result<UniqueFd> OpenToPass(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    return FailErrno(errno, "{}", path);
+  }
+  return fd;
+}
+
+/// The options that name files, and what is passed to tidevm for them.
+struct FileArguments {
+  std::vector<std::string> words;
+  std::vector<UniqueFd> passed;
+};
+
+Result<FileArguments> FileArgumentsOf(const Files& files, const VmSettings& settings,
+                                      const std::string& control_path) {
+  FileArguments arguments;
+  if (settings.passed_control.empty()) {
+    arguments.words = {"--control", control_path, "--kernel", files.kernel};
+    if (settings.initrd) {
+      arguments.words.insert(arguments.words.end(), {"--initrd", files.initrd});
+    }
+    return arguments;
+  }
+  for (auto& fd : {ListenAt(control_path), OpenToPass(files.kernel), OpenToPass(files.initrd)}) {
+    if (!fd) {
+      return tl::make_unexpected(fd.error());
+    }
+    // A list of initialisers cannot be moved from.
+    arguments.passed.emplace_back(::fcntl(fd->get(), F_DUPFD_CLOEXEC, 3));
+  }
+  arguments.words = {"--control", settings.passed_control, "--kernel", "fd:4", "--initrd", "fd:5"};
+  return arguments;
+}
+
 }  // namespace
 
 Result<Files> FilesFromEnvironment() {
@@ -78,14 +128,27 @@ Result<std::unique_ptr<GuestVm>> GuestVm::Start(const Files& files, const VmSett
   if (!settings.extra_cmdline.empty()) {
     cmdline += " " + settings.extra_cmdline;
   }
-  std::vector<std::string> command{files.tidevm,    "--kernel",  files.kernel,     "--cmdline",
-                                   cmdline,         "--cpus",    settings.cpus,    "--memory",
-                                   settings.memory, "--control", vm->control_path_};
-  if (settings.initrd) {
-    command.insert(command.end(), {"--initrd", files.initrd});
+  const auto file_arguments = FileArgumentsOf(files, settings, vm->control_path_);
+  if (!file_arguments) {
+    return tl::make_unexpected(file_arguments.error());
   }
-  command.insert(command.end(), settings.more_arguments.begin(), settings.more_arguments.end());
-  auto process = ChildProcess::Start(command, settings.process);
+  std::vector<std::string> command{files.tidevm,  "--cmdline", cmdline,        "--cpus",
+                                   settings.cpus, "--memory",  settings.memory};
+  for (const auto* words : {&file_arguments->words, &settings.more_arguments}) {
+    command.insert(command.end(), words->begin(), words->end());
+  }
+  command.insert(command.begin(), settings.wrapper.begin(), settings.wrapper.end());
+  if (settings.as_user) {
+    if (auto given = GiveToOrdinaryUser(directory); !given) {
+      return tl::make_unexpected(std::move(given.error()));
+    }
+    command = AsOrdinaryUser(std::move(command));
+  }
+  ChildSettings process_settings = settings.process;
+  for (const UniqueFd& fd : file_arguments->passed) {
+    process_settings.passed.push_back(fd.get());
+  }
+  auto process = ChildProcess::Start(command, process_settings);
   if (!process) {
     return tl::make_unexpected(std::move(process.error()));
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "guest-tests/harness/child_process.h"
+#include "guest-tests/harness/ordinary_user.h"
 #include "tidevm/cpu_set.h"
 #include "tidevm/result.h"
 #include "tools/tidectl/qmp_client.h"
@@ -41,6 +42,12 @@ struct VmSettings {
   std::vector<std::string> more_arguments{};
   /// Without a log to read, what the guest prints tells that the VM has started.
   ChildSettings process{};
+  /// Before the command: something that runs it in its own place.
+  std::vector<std::string> wrapper{};
+  bool as_user = AsUserWanted();  // AsOrdinaryUser()
+  /// Control socket, kernel and initrd are passed as the descriptors 3, 4 and 5; this is the value
+  /// of --control then.
+  std::string passed_control{};
 };
 
 /// The guest init's answer to one question.

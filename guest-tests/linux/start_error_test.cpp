@@ -1,5 +1,6 @@
 // A start that cannot be: one line that names the value, the limit and the remedy, the right exit
 // status, and nothing left behind.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -27,6 +28,9 @@ class StartError : public ::testing::Test {
     std::string directory = fs::temp_directory_path() / "tidevm-test-XXXXXX";
     ASSERT_NE(::mkdtemp(directory.data()), nullptr);
     directory_ = directory;
+    if (AsUserWanted()) {
+      TIDEVM_ASSERT_DONE(GiveToOrdinaryUser(directory));
+    }
     TIDEVM_ASSERT_OK(files, FilesFromEnvironment());
     files_ = files;
   }
@@ -35,9 +39,13 @@ class StartError : public ::testing::Test {
   std::string Path(const char* name) const { return directory_ / name; }
 
   /// Runs tidevm to its end and expects one line of error.
-  std::string Run(std::vector<std::string> arguments, int expected_status) const {
+  std::string Run(std::vector<std::string> arguments, int expected_status,
+                  const std::vector<int>& passed = {}) const {
     arguments.insert(arguments.begin(), files_.tidevm);
-    auto process = ChildProcess::Start(arguments);
+    if (AsUserWanted()) {
+      arguments = AsOrdinaryUser(std::move(arguments));
+    }
+    auto process = ChildProcess::Start(arguments, {.passed = passed});
     EXPECT_TRUE(process.has_value());
     const auto status = process->WaitForExit(Clock::now() + kPatience);
     EXPECT_EQ(status, std::optional(expected_status)) << process->Transcript();
@@ -53,9 +61,10 @@ class StartError : public ::testing::Test {
     return errors;
   }
 
-  std::string RunWithKernel(std::vector<std::string> arguments, int expected_status) const {
+  std::string RunWithKernel(std::vector<std::string> arguments, int expected_status,
+                            const std::vector<int>& passed = {}) const {
     arguments.insert(arguments.begin(), {"--kernel", files_.kernel, "--serial", "null"});
-    return Run(std::move(arguments), expected_status);
+    return Run(std::move(arguments), expected_status, passed);
   }
 
   fs::path directory_;
@@ -114,13 +123,42 @@ TEST_F(StartError, LiveControlSocketIsLeftAlone) {
   EXPECT_TRUE(fs::exists(path));
 }
 
+TEST_F(StartError, DescriptorThatNobodyPassed) {
+  EXPECT_THAT(Run({"--kernel", "fd:77"}, 1),
+              AllOf(HasSubstr("--kernel fd:77"), HasSubstr("not open"), HasSubstr("77<FILE")));
+  EXPECT_THAT(RunWithKernel({"--control", "fd:3"}, 1),
+              AllOf(HasSubstr("--control fd:3"), HasSubstr("not open")));
+}
+
+TEST_F(StartError, DescriptorOfTheWrongKind) {
+  const UniqueFd folder(::open("/", O_RDONLY | O_CLOEXEC));
+  const UniqueFd bound(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_THAT(Run({"--kernel", "fd:3"}, 2, {folder.get()}),
+              AllOf(HasSubstr("fd:3"), HasSubstr("not a regular file")));
+  EXPECT_THAT(RunWithKernel({"--control", "fd:3"}, 2, {bound.get()}),
+              HasSubstr("descriptor 3 is not a listening unix stream socket"));
+  EXPECT_THAT(Run({"--kernel", files_.kernel, "--serial", "fd:3"}, 2, {nothing.get()}),
+              AllOf(HasSubstr("--serial fd:3"), HasSubstr("not open for writing")));
+}
+
+TEST_F(StartError, DescriptorForTwoOptions) {
+  EXPECT_THAT(Run({"--kernel", "fd:3", "--initrd", "fd:3"}, 2),
+              AllOf(HasSubstr("--initrd fd:3"), HasSubstr("that of --kernel")));
+}
+
+TEST_F(StartError, NoSocketFromSystemd) {
+  EXPECT_THAT(RunWithKernel({"--control", "systemd"}, 1),
+              AllOf(HasSubstr("LISTEN_FDS"), HasSubstr("tidevm@.socket")));
+}
+
 TEST_F(StartError, NoPermissionOnTheKvmDevice) {
   // As an ordinary user this is a file that nobody may open; root needs a file that is no KVM.
   std::ofstream(Path("kvm")) << "";
   ::chmod(Path("kvm").c_str(), 0);
   const std::string error = RunWithKernel({"--kvm", Path("kvm")}, 1);
   EXPECT_THAT(error, HasSubstr(Path("kvm")));
-  if (::geteuid() != 0) {
+  if (::geteuid() != 0 || AsUserWanted()) {
     EXPECT_THAT(error, AllOf(HasSubstr("no permission"), HasSubstr("group kvm")));
   }
 }

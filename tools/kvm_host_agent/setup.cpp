@@ -22,6 +22,7 @@ namespace tidevm::host_agent {
 namespace {
 
 constexpr const char* kModuleList = "/modules/order";
+constexpr gid_t kKvmGroup = 106;  // in the image's /etc/group
 
 void Complain(const std::string& what) {
   fprintf(stderr, "kvm-host agent: %s: %s\n", what.c_str(), strerror(errno));
@@ -104,7 +105,8 @@ void SetUpHost() {
   }
   RaiseLoopback();
   LoadModules();
-  if (chmod("/dev/kvm", 0666) != 0) {
+  // As udev's rules have it on Debian, so that a user needs the group.
+  if (chown("/dev/kvm", 0, kKvmGroup) != 0 || chmod("/dev/kvm", 0660) != 0) {
     Complain("/dev/kvm");
   }
 }
