@@ -147,8 +147,8 @@ Rules MachineRules() {
   };
 }
 
-/// The file of the control socket, at the end. Nothing else that the machine thread may do takes a
-/// path.
+/// The file of the control socket, at the end. Beside this, the only thing that the machine thread
+/// may do with a path is look at it: newfstatat takes one with AT_EMPTY_PATH too.
 Rules SocketFileRules() {
   return {
       {SYS_newfstatat, "whether it is still ours (lstat)", {TIDEVM_IS(3, AT_SYMLINK_NOFOLLOW)}},

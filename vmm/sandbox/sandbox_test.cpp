@@ -201,7 +201,7 @@ TEST(MachineThread, OutlivesAStop) {
   EXPECT_EQ(outcome.exit_status, kBodyReturned) << outcome.errors;
 }
 
-TEST(MachineThread, WithAPassedSocketNoCallTakesAPath) {
+TEST(MachineThread, WithAPassedSocketRemovesNoFile) {
   const Outcome outcome =
       RunConfined(ThreadKind::kMachine, {.mode = Mode::kOn, .removes_socket = false},
                   [] { ::unlink("/tmp/tidevm-none"); });
