@@ -1,5 +1,6 @@
 #include "vmm/sandbox/sandbox_test_util.h"
 
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,20 +18,19 @@ constexpr int kNotConfined = 99;
 
 // In the child. Sanitizers' run-times start threads with calls of their own, so there the thread is
 // there before the filters.
-[[noreturn]] void Become(ThreadKind kind, const SandboxOptions& options,
-                         const std::function<void()>& body) {
+void Become(ThreadKind kind, const SandboxOptions& options, const std::function<void()>& body) {
   const auto sandbox = Sandbox::Prepare(options);
   const auto enter = [&](ThreadKind which, const char* name) {
     if (!sandbox->Enter(which, name)) {
-      ::_exit(kNotConfined);
+      Leave(kNotConfined);
     }
   };
   const auto run = [&] {
     body();
-    ::_exit(kBodyReturned);
+    Leave(kBodyReturned);
   };
   if (!sandbox || !DropPrivileges()) {
-    ::_exit(kNotConfined);
+    Leave(kNotConfined);
   }
   if (kind == ThreadKind::kVcpu && kSanitized) {
     std::thread([&] {
@@ -47,10 +47,11 @@ constexpr int kNotConfined = 99;
     }).join();
   }
   run();
-  ::_exit(kNotConfined);
 }
 
 }  // namespace
+
+void Leave(int status) { ::syscall(SYS_exit_group, status); }
 
 Outcome RunConfined(ThreadKind kind, const SandboxOptions& options,
                     const std::function<void()>& body,
@@ -66,6 +67,7 @@ Outcome RunConfined(ThreadKind kind, const SandboxOptions& options,
   if (child == 0) {
     ::dup2(write.get(), STDERR_FILENO);
     Become(kind, options, body);
+    Leave(kNotConfined);
   }
   write.Reset();
   Outcome outcome;

@@ -19,6 +19,10 @@ struct Outcome {
 
 inline constexpr int kBodyReturned = 42;
 
+/// The end of a confined process. _exit() would not do: before what does not return,
+/// AddressSanitizer makes a call of its own.
+void Leave(int status);
+
 /// Forks, confines the child as tidevm does (a machine thread; for kVcpu a thread of it, called
 /// vcpu-7), and has it do `body`. `on_output` is called whenever the child has written something.
 Outcome RunConfined(
