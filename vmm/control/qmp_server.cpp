@@ -55,12 +55,14 @@ QmpServer::~QmpServer() {
   }
 }
 
-void QmpServer::Publish(const Event& event) {
+void QmpServer::Publish(const Event& event) { Publish(event, std::chrono::system_clock::now()); }
+
+void QmpServer::Publish(const Event& event, std::chrono::system_clock::time_point when) {
   if (clients_.empty()) {
     return;
   }
   const EventMessage message = ToMessage(event);
-  const std::string line = EventLine(message.name, message.data, std::chrono::system_clock::now());
+  const std::string line = EventLine(message.name, message.data, when);
   // A client may be dropped on the way, so not over the map itself.
   std::vector<std::shared_ptr<QmpSession>> clients;
   clients.reserve(clients_.size());

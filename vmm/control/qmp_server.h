@@ -1,6 +1,7 @@
 // The control socket: clients, commands, events.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -40,6 +41,8 @@ class QmpServer final : public EventSink {
 
   /// To every client past its negotiation, with the time of this call.
   void Publish(const Event& event) override;
+  /// With another time.
+  void Publish(const Event& event, std::chrono::system_clock::time_point when);
 
  private:
   QmpServer(EventLoop& loop, MachineControl& machine, ListeningSocket socket,

@@ -263,7 +263,12 @@ Result<void> Machine::OpenControl() {
     server_options.path = options_.control;
   }
   return control::QmpServer::Create(*loop_, *this, std::move(server_options))
-      .map([this](std::unique_ptr<control::QmpServer> server) { server_ = std::move(server); });
+      .map([this](std::unique_ptr<control::QmpServer> server) {
+        server_ = std::move(server);
+        throttle_.emplace(*loop_, [this](const control::Event& event, auto when) {
+          server_->Publish(event, when);
+        });
+      });
 }
 
 /// The last step that touches anything of the user's: the serial file is not truncated, and the
@@ -339,7 +344,7 @@ void Machine::HandleSignal(int signal) {
 
 void Machine::Publish(const control::Event& event) {
   if (server_ != nullptr) {
-    server_->Publish(event);
+    throttle_->Publish(event);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "tidevm/unique_fd.h"
 #include "vmm/boot/guest_memory.h"
 #include "vmm/control/event_loop.h"
+#include "vmm/control/event_throttle.h"
 #include "vmm/control/machine_control.h"
 #include "vmm/control/qmp_server.h"
 #include "vmm/devices/bus.h"
@@ -157,6 +158,7 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
   vcpu::RunGate gate_{true};
   std::unique_ptr<hotplug::HotplugController> controller_;
   std::unique_ptr<control::QmpServer> server_;
+  std::optional<control::EventThrottle> throttle_;  // in front of server_, while that is there
 };
 
 }  // namespace tidevm::machine
