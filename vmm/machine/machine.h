@@ -1,6 +1,7 @@
 // A virtual machine, from its first file to its exit code.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "tidevm/mailbox.h"
+#include "tidevm/rate_limit.h"
 #include "tidevm/result.h"
 #include "tidevm/unique_fd.h"
 #include "vmm/boot/guest_memory.h"
@@ -103,6 +105,7 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
   void ResetByGuest();
   void BeginReset(bool by_guest);
   void FinishResetIfStopped();
+  void RestartLater();
   Result<void> RestartGuest();
   void FinishStopIfHeld();
   void ArmDeadlineTimer();
@@ -120,6 +123,10 @@ class Machine final : public control::MachineControl, public hotplug::HotplugLis
   control::RunState run_state_ = control::RunState::kPrelaunch;
   std::optional<int> exit_status_;
   bool resetting_ = false;
+  // A guest that resets itself without end is given new lives at this pace.
+  RateLimit guest_resets_{8, std::chrono::seconds(1)};
+  std::chrono::nanoseconds restart_delay_{};
+  control::EventLoop::TimerId restart_timer_ = 0;  // 0: not armed
   bool power_button_pressed_by_signal_ = false;
   bool crash_kernel_noted_ = false;
   std::vector<std::function<void()>> stop_waiters_;

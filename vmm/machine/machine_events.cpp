@@ -145,6 +145,7 @@ Result<void> Machine::Powerdown() {
 
 Result<void> Machine::Reset() {
   BeginReset(false);
+  restart_delay_ = {};  // whoever asks for it from outside does not wait
   FinishResetIfStopped();
   return {};
 }
@@ -156,6 +157,10 @@ void Machine::BeginReset(bool by_guest) {
     return;
   }
   spdlog::info("reset, asked for by the {}", by_guest ? "guest" : "host");
+  restart_delay_ = {};
+  if (const auto now = RateLimit::Clock::now(); by_guest && !guest_resets_.Take(now)) {
+    restart_delay_ = guest_resets_.Next(now) - now;
+  }
   Publish(control::event::Reset{
       .guest = by_guest,
       .reason = by_guest ? ShutdownCause::kGuestReset : ShutdownCause::kHostQmpSystemReset});
@@ -166,11 +171,28 @@ void Machine::FinishResetIfStopped() {
   if (!resetting_ || !controller_->all_stopped() || exit_status_) {
     return;
   }
+  if (restart_delay_.count() > 0) {
+    RestartLater();
+    return;
+  }
+  loop_->Cancel(std::exchange(restart_timer_, 0));
   resetting_ = false;
   if (auto restarted = RestartGuest(); !restarted) {
     spdlog::error("restarting the guest: {}", restarted.error().message);
     End(1, RunState::kInternalError, ShutdownCause::kHostError, false);
   }
+}
+
+void Machine::RestartLater() {
+  if (restart_timer_ != 0) {
+    return;
+  }
+  restart_timer_ = loop_->After(restart_delay_, [this] {
+    restart_timer_ = 0;
+    restart_delay_ = {};
+    guest_resets_.Take(RateLimit::Clock::now());
+    FinishResetIfStopped();
+  });
 }
 
 Result<void> Machine::RestartGuest() {
