@@ -125,9 +125,11 @@ ChildProcess::~ChildProcess() {
 }
 
 void ChildProcess::Stream::Append(std::string_view text) {
+  const Clock::time_point now = Clock::now();
   for (const char letter : text) {
     if (letter == '\n') {
       lines.push_back(std::exchange(rest, {}));
+      times.push_back(now);
     } else if (letter != '\r') {
       rest += letter;
     }
@@ -144,10 +146,12 @@ void ChildProcess::Stream::ReadSome() {
   }
 }
 
-bool ChildProcess::ReadUntil(const std::function<bool()>& satisfied, Clock::time_point deadline) {
+bool ChildProcess::ReadUntil(const std::function<bool()>& satisfied, Clock::time_point deadline,
+                             int also) {
   while (!satisfied()) {
-    std::array<pollfd, 2> polled{pollfd{.fd = output_.fd.get(), .events = POLLIN, .revents = 0},
-                                 pollfd{.fd = errors_.fd.get(), .events = POLLIN, .revents = 0}};
+    std::array polled{pollfd{.fd = output_.fd.get(), .events = POLLIN, .revents = 0},
+                      pollfd{.fd = errors_.fd.get(), .events = POLLIN, .revents = 0},
+                      pollfd{.fd = also, .events = POLLIN, .revents = 0}};
     if (!output_.fd.valid() && !errors_.fd.valid()) {
       return false;
     }

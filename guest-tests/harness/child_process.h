@@ -40,8 +40,9 @@ class ChildProcess {
   pid_t pid() const { return pid_; }
 
   /// Reads what comes until `satisfied` says so; it is asked after every piece of output. False:
-  /// the deadline came first, or both outputs have ended.
-  bool ReadUntil(const std::function<bool()>& satisfied, Clock::time_point deadline);
+  /// the deadline came first, or both outputs have ended. It is also asked when `also`, a
+  /// descriptor of the caller's, is readable, and has to read from that itself.
+  bool ReadUntil(const std::function<bool()>& satisfied, Clock::time_point deadline, int also = -1);
 
   Result<void> Write(std::string_view text);
   void Signal(int number) const;
@@ -55,6 +56,8 @@ class ChildProcess {
 
   /// Whole lines, without their ends. The last piece without an end is in *_rest.
   const std::vector<std::string>& output() const { return output_.lines; }
+  /// When the end of each of them was read.
+  const std::vector<Clock::time_point>& output_times() const { return output_.times; }
   const std::vector<std::string>& errors() const { return errors_.lines; }
   /// Everything, for the report of a failure.
   std::string Transcript() const;
@@ -63,6 +66,7 @@ class ChildProcess {
   struct Stream {
     UniqueFd fd;
     std::vector<std::string> lines;
+    std::vector<Clock::time_point> times;  // of lines
     std::string rest;
     void Append(std::string_view text);
     void ReadSome();

@@ -1,11 +1,15 @@
 #include "cpus.h"
 
+#include <chrono>
+
 #include "text.h"
 
 namespace tidevm::guest {
 namespace {
 
 constexpr std::string_view kCpuDevice = "/devices/system/cpu/cpu";
+
+std::string OnlineFile(int cpu) { return kCpuFolder + ("cpu" + std::to_string(cpu)) + "/online"; }
 
 }  // namespace
 
@@ -20,6 +24,14 @@ std::set<int> AcpiIds(const char* which) {
     ids.insert(ParseNumber(ReadLine(node)).value_or(cpu));
   }
   return ids;
+}
+
+Switched SwitchCpu(int cpu, bool online) {
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  const int error = WriteFile(OnlineFile(cpu), online ? "1" : "0");
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
+  return {.error = error, .microseconds = took.count()};
 }
 
 void Cpus::set_auto_online(bool on) {
@@ -54,16 +66,14 @@ void Cpus::HandleUevent(const Uevent& event) {
   }
 }
 
-// The write returns when the CPU is up (or is not going to be).
 void Cpus::PutOnline(int cpu) {
-  const std::string number = std::to_string(cpu);
-  const std::string path = kCpuFolder + ("cpu" + number) + "/online";
-  if (ReadLine(path) == "1") {
+  if (ReadLine(OnlineFile(cpu)) == "1") {
     return;
   }
-  const int error = WriteFile(path, "1");
-  announce_("cpu " + number + (error == 0 ? " online" : " failed errno=" + std::to_string(error)) +
-            " uptime=" + Uptime());
+  const Switched switched = SwitchCpu(cpu, true);
+  announce_("cpu " + std::to_string(cpu) +
+            (switched.error == 0 ? " online" : " failed errno=" + std::to_string(switched.error)) +
+            " uptime=" + Uptime() + " took-us=" + std::to_string(switched.microseconds));
 }
 
 }  // namespace tidevm::guest

@@ -23,6 +23,15 @@ std::set<int> OnlineCpus();
 // order in which CPUs came.
 std::set<int> AcpiIds(const char* which);
 
+struct Switched {
+  int error = 0;  // 0, or errno
+  long long microseconds = 0;
+};
+
+// Writes to the CPU's `online`, by the kernel's number, and says how long that took: the write
+// returns when the CPU is up (or down), or is not going to be.
+Switched SwitchCpu(int cpu, bool online);
+
 class Cpus {
  public:
   // `announce` gets "cpu N online ..." and the like, a line for each change.

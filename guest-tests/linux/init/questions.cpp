@@ -107,6 +107,9 @@ const std::vector<Questions::Question>& Questions::All() {
        [](Self self, Answer& answer, const Words& words, Id) {
          return self.AutoOnline(answer, words);
        }},
+      {"online-cpu", 2, 2, "N 0|1",
+       "put CPU N, by the kernel's number, offline or online; how many microseconds it took",
+       [](Self, Answer& answer, const Words& words, Id) { return OnlineCpu(answer, words); }},
       {"dmesg", 0, 1, "[LEVEL]", "the kernel's log, or only records of this level and more urgent",
        [](Self self, Answer& answer, const Words& words, Id) { return self.Dmesg(answer, words); }},
       {"interrupts", 0, 0, "", "/proc/interrupts",
@@ -332,6 +335,19 @@ int Questions::AutoOnline(Answer& answer, const Words& words) {
     cpus_.set_auto_online(words[1] == "on");
   }
   answer.Line(cpus_.auto_online() ? "on" : "off");
+  return kDone;
+}
+
+int Questions::OnlineCpu(Answer& answer, const Words& words) {
+  const std::optional<int> cpu = ParseNumber(words[1]);
+  if (!cpu || (words[2] != "0" && words[2] != "1")) {
+    return answer.Fail("online-cpu", EINVAL);
+  }
+  const Switched switched = SwitchCpu(*cpu, words[2] == "1");
+  if (switched.error != 0) {
+    return answer.Fail("cpu " + words[1], switched.error);
+  }
+  answer.Line(std::to_string(switched.microseconds));
   return kDone;
 }
 

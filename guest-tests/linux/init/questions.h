@@ -67,6 +67,7 @@ class Questions {
   int Reserve(Answer& answer, const Words& words);
   int Hog(Answer& answer, const Words& words);
   int AutoOnline(Answer& answer, const Words& words);
+  static int OnlineCpu(Answer& answer, const Words& words);
   int WaitOnline(Answer& answer, const Words& words, const std::string& id);
   int Help(Answer& answer);
 

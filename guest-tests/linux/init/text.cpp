@@ -135,8 +135,8 @@ std::string Uptime() {
   timespec now;
   clock_gettime(CLOCK_BOOTTIME, &now);
   std::array<char, 32> text;
-  const int size = snprintf(text.data(), text.size(), "%lld.%03ld",
-                            static_cast<long long>(now.tv_sec), now.tv_nsec / 1'000'000);
+  const int size = snprintf(text.data(), text.size(), "%lld.%06ld",
+                            static_cast<long long>(now.tv_sec), now.tv_nsec / 1'000);
   return {text.data(), static_cast<size_t>(size)};
 }
 

@@ -33,7 +33,7 @@ std::optional<std::set<int>> ParseCpuList(std::string_view text);
 // The other way, without ranges: "0,1,2,6".
 std::string FormatCpuList(const std::set<int>& cpus);
 
-// Since boot, in seconds with three decimals.
+// Since boot, in seconds with six decimals.
 std::string Uptime();
 
 }  // namespace tidevm::guest
