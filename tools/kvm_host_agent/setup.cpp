@@ -88,6 +88,9 @@ void SetUpHost() {
   OpenConsole();
   Mount("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
   Mount("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
+  // For those who look at KVM from outside: its counters, and its tracepoints.
+  Mount("debugfs", "/sys/kernel/debug", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
+  Mount("tracefs", "/sys/kernel/tracing", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
   Mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,gid=5,ptmxmode=0666");
   Mount("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
   Mount("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
