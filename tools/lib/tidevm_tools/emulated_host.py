@@ -27,6 +27,9 @@ MODULES = ("virtio_pci", "virtio_console", "kvm", "kvm-amd")
 BOOT_SECONDS = 180
 # oops=panic and panic=-1 with -no-reboot: a host that is not sound ends at once, and is seen to.
 CMDLINE = "quiet mitigations=off tsc=reliable console=ttyS0 oops=panic panic=-1"
+# What makes time pass in the host: this machine's clock, or the instructions that the host executes,
+# a nanosecond each. Time in which it only waits then passes at once.
+CLOCKS = {"real": (), "instructions": ("-icount", "shift=0,sleep=off")}
 
 _ONE_SHOT = "one-shot."
 _FILES = {
@@ -138,7 +141,7 @@ class Image:
                     os.unlink(os.path.join(STORE, name))
         return path
 
-    def command(self, smp, memory):
+    def command(self, smp, memory, clock):
         share = os.path.join(self.sysroot, "usr/share")
         # The system's own folders too: firmware that was installed already is not unpacked again.
         firmware = [part for base in (share, "/usr/share") for name in ("qemu", "seabios")
@@ -146,6 +149,7 @@ class Image:
         return [
             os.path.join(self.sysroot, "usr/bin/qemu-system-x86_64"), "-no-user-config", "-nodefaults",
             *firmware, "-accel", "tcg", "-cpu", "max", "-smp", str(smp), "-m", str(memory),
+            *CLOCKS[clock],
             "-display", "none", "-no-reboot", "-kernel", self.kernel, "-initrd", self.initramfs,
             "-append", CMDLINE, "-serial", "file:console.log",
             "-chardev", "socket,id=agent,path=agent.sock,server=on,wait=off",
@@ -227,7 +231,7 @@ class Host:
             return False
         return config is not None and _start_time(config["pid"]) == config["start_time"]
 
-    def start(self, image, smp, memory, die_with_parent):
+    def start(self, image, smp, memory, clock, die_with_parent):
         for name in ("agent.sock", "console.log", "qemu.log", "config"):
             try:
                 os.unlink(os.path.join(self.folder, name))
@@ -236,11 +240,11 @@ class Host:
         environment = dict(os.environ, LD_LIBRARY_PATH=image.library_path)
         with open(os.path.join(self.folder, "qemu.log"), "wb") as log:
             self._process = subprocess.Popen(  # pylint: disable=consider-using-with
-                image.command(smp, memory), cwd=self.folder, env=environment,
+                image.command(smp, memory, clock), cwd=self.folder, env=environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=_die_with_parent if die_with_parent else None)
         config = {"pid": self._process.pid, "start_time": _start_time(self._process.pid), "smp": smp,
-                  "memory": memory, "kernel": os.path.basename(image.kernel)}
+                  "memory": memory, "clock": clock, "kernel": os.path.basename(image.kernel)}
         write_if_changed(os.path.join(self.folder, "config"), json.dumps(config).encode())
 
     def connect(self):
