@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -10,6 +11,8 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "tidevm/unique_fd.h"
@@ -94,21 +97,48 @@ TEST_F(RawTerminalTest, EverySuddenEndRestores) {
   }
 }
 
-TEST_F(RawTerminalTest, EndByAFilterRestoresAndIsReported) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const auto sandbox = sandbox::Sandbox::Prepare({.mode = sandbox::Mode::kOn});
-    const auto raw = RawTerminal::Enter(terminal_.get());
-    if (!sandbox || !raw || !IsRaw() || !sandbox::DropPrivileges() ||
-        !sandbox->Enter(sandbox::ThreadKind::kMachine, "machine")) {
-      ::_exit(99);
+class ConfinedTerminalTest : public RawTerminalTest {
+ protected:
+  /// What becomes of a child that has the terminal raw, is confined, and does `body`: waitpid's
+  /// status.
+  int StatusAfter(const std::function<void(std::unique_ptr<RawTerminal>&)>& body) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::signal(SIGABRT, SIG_DFL);  // a sanitizer's
+      const auto sandbox = sandbox::Sandbox::Prepare({.mode = sandbox::Mode::kOn});
+      auto raw = RawTerminal::Enter(terminal_.get());
+      if (!sandbox || !raw || !IsRaw() || !sandbox::DropPrivileges() ||
+          !sandbox->Enter(sandbox::ThreadKind::kMachine, "machine")) {
+        ::_exit(99);
+      }
+      body(*raw);
+      // Not _exit(): before what does not return, AddressSanitizer makes a call of its own.
+      ::syscall(SYS_exit_group, 7);
     }
-    ::socket(AF_INET, SOCK_STREAM, 0);
-    ::_exit(98);
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return status;
   }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
+};
+
+TEST_F(ConfinedTerminalTest, IsRestoredAtTheEnd) {
+  const int status = StatusAfter([](std::unique_ptr<RawTerminal>& raw) { raw.reset(); });
+  ASSERT_TRUE(WIFEXITED(status)) << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+  EXPECT_FALSE(IsRaw());
+}
+
+TEST_F(ConfinedTerminalTest, IsRestoredByAnAbort) {
+  const int status = StatusAfter([](std::unique_ptr<RawTerminal>&) { ::raise(SIGABRT); });
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(WTERMSIG(status), SIGABRT);
+  EXPECT_FALSE(IsRaw());
+}
+
+TEST_F(ConfinedTerminalTest, IsRestoredByACallThatIsNotAllowed) {
+  const int status =
+      StatusAfter([](std::unique_ptr<RawTerminal>&) { ::socket(AF_INET, SOCK_STREAM, 0); });
+  ASSERT_TRUE(WIFEXITED(status)) << WTERMSIG(status);
   EXPECT_EQ(WEXITSTATUS(status), sandbox::kViolationExitStatus);
   EXPECT_FALSE(IsRaw());
 }

@@ -78,6 +78,7 @@ Rules CommonRules(const ProcessFacts& facts) {
       {SYS_rt_sigaction, "back to how a fatal signal was handled before"},
       {SYS_writev, "what glibc says of a corrupted heap"},
       TIDEVM_IOCTL(TCSETS),  // the terminal as it was
+      TIDEVM_IOCTL(TCGETS),  // whether it is; Debian's tcsetattr asks
       // A vCPU's thread.
       TIDEVM_IOCTL(KVM_RUN),
       TIDEVM_IOCTL(KVM_IRQ_LINE),       // a device's interrupt
