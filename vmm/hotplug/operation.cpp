@@ -3,7 +3,6 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <ranges>
 
 namespace tidevm::hotplug {
 namespace {
@@ -100,15 +99,11 @@ std::string_view ToString(Phase phase) {
 }
 
 bool Operation::HasReachedSinceNotified(Phase phase) const {
-  for (const Reached& reach : reached | std::views::reverse) {
-    if (reach.phase == phase) {
-      return true;
-    }
-    if (reach.phase == Phase::kNotified) {
-      return false;
-    }
-  }
-  return false;
+  // No std::views::reverse: clang 14 cannot compile GCC 12's.
+  const auto found = std::find_if(reached.rbegin(), reached.rend(), [phase](const Reached& reach) {
+    return reach.phase == phase || reach.phase == Phase::kNotified;
+  });
+  return found != reached.rend() && found->phase == phase;
 }
 
 std::string DescribeOst(std::uint32_t event, std::uint32_t status) {
