@@ -2,21 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <spdlog/fmt/fmt.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <ios>
-#include <iterator>
 #include <regex>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "firmware/acpi_config.h"
@@ -26,62 +15,14 @@
 
 namespace tidevm::firmware {
 
-void AcpiToolsTest::SetUp() {
-  std::string name = (std::filesystem::temp_directory_path() / "tidevm-acpi-XXXXXX").string();
-  ASSERT_NE(mkdtemp(name.data()), nullptr);
-  folder_ = name;
-}
-
-void AcpiToolsTest::TearDown() {
-  if (!folder_.empty()) {
-    std::filesystem::remove_all(folder_);
-  }
-}
-
-void AcpiToolsTest::WriteFile(const std::string& name, std::string_view content) const {
-  std::ofstream file(folder_ / name, std::ios::binary);
-  file.write(content.data(), static_cast<std::streamsize>(content.size()));
-  ASSERT_TRUE(file.good()) << name;
-}
-
-void AcpiToolsTest::WriteFile(const std::string& name, std::span<const std::byte> content) const {
-  std::string text(content.size(), '\0');
-  for (std::size_t i = 0; i < content.size(); ++i) {
-    text[i] = static_cast<char>(content[i]);
-  }
-  WriteFile(name, std::string_view{text});
-}
-
-std::string AcpiToolsTest::ReadFile(const std::string& name) const {
-  std::ifstream file(folder_ / name, std::ios::binary);
-  EXPECT_TRUE(file.good()) << name;
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-AcpiToolsTest::Output AcpiToolsTest::Run(const std::string& command) const {
-  Output output;
-  const std::string line = fmt::format("cd '{}' && {} 2>&1 </dev/null", folder_.string(), command);
-  FILE* const pipe = popen(line.c_str(), "r");
-  if (pipe == nullptr) {
-    return output;
-  }
-  std::array<char, 4096> chunk{};
-  while (const std::size_t count = std::fread(chunk.data(), 1, chunk.size(), pipe)) {
-    output.text.append(chunk.data(), count);
-  }
-  const int status = pclose(pipe);
-  output.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return output;
-}
-
 AcpiToolsTest::Output AcpiToolsTest::Iasl(const std::string& arguments) const {
-  return Run(TIDEVM_IASL " " + arguments);
+  return folder_.Run(TIDEVM_IASL " " + arguments);
 }
 
 std::string AcpiToolsTest::AcpiExec(const std::string& options, const std::string& commands,
                                     const std::string& table) const {
-  const Output output =
-      Run(fmt::format("timeout 30 {} {} -b '{}' {}", TIDEVM_ACPIEXEC, options, commands, table));
+  const Output output = folder_.Run(
+      fmt::format("timeout 30 {} {} -b '{}' {}", TIDEVM_ACPIEXEC, options, commands, table));
   const std::size_t start = output.text.find("Evaluating \\");
   EXPECT_EQ(output.exit_code, 0) << output.text;
   EXPECT_NE(start, std::string::npos) << output.text;
@@ -98,7 +39,7 @@ void AcpiToolsTest::WriteTables(std::uint32_t max) const {
       BuildAcpiTables(config, layout::kAcpiStart, layout::kAcpiEnd - layout::kAcpiStart);
   ASSERT_TRUE(tables.has_value());
   for (const NamedTable& table : tables->tables) {
-    WriteFile(table.signature + ".aml", tables->Contents(table));
+    folder_.Write(table.signature + ".aml", tables->Contents(table));
   }
 }
 

@@ -3,29 +3,23 @@
 
 #include <gtest/gtest.h>
 
-#include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "firmware/tool_folder_test_util.h"
 
 namespace tidevm::firmware {
 
 class AcpiToolsTest : public testing::Test {
  protected:
-  struct Output {
-    int exit_code = -1;
-    std::string text;  // standard output and standard error
-  };
+  using Output = ToolFolder::Output;
 
-  void SetUp() override;
-  void TearDown() override;
-
-  void WriteFile(const std::string& name, std::string_view content) const;
-  void WriteFile(const std::string& name, std::span<const std::byte> content) const;
-  std::string ReadFile(const std::string& name) const;
+  void WriteFile(const std::string& name, std::string_view content) const {
+    folder_.Write(name, content);
+  }
+  std::string ReadFile(const std::string& name) const { return folder_.Read(name); }
 
   Output Iasl(const std::string& arguments) const;
   /// What acpiexec prints from the first evaluation on, for commands separated by ';'. Fails the
@@ -37,9 +31,7 @@ class AcpiToolsTest : public testing::Test {
   void WriteTables(std::uint32_t max) const;
 
  private:
-  Output Run(const std::string& command) const;
-
-  std::filesystem::path folder_;
+  ToolFolder folder_;
 };
 
 /// The I/O port accesses in the output of acpiexec -x 0x1800, as "W4 0cd8 1" or "R1 0cdc 0":

@@ -217,7 +217,7 @@ Bytes MakeBzImage(std::span<const std::byte> payload,
   }
   Bytes out(kKernelOffset + kernel_size, std::byte{0x90});
   std::memcpy(&out[0x1f1], &header, sizeof(header));
-  std::copy(payload.begin(), payload.end(), &out[kKernelOffset + kPayloadOffset]);
+  std::copy(payload.begin(), payload.end(), out.begin() + kKernelOffset + kPayloadOffset);
   return out;
 }
 
