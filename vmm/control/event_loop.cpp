@@ -96,11 +96,12 @@ struct EventLoop::State {
   }
 
   void Dispatch(const epoll_event& event) {
-    if (event.data.u64 == kTimerToken) {
+    const std::uint64_t token = event.data.u64;  // epoll_event is packed: no reference into it
+    if (token == kTimerToken) {
       RunTimers();
       return;
     }
-    const auto found = handlers.find(event.data.u64);
+    const auto found = handlers.find(token);
     if (found == handlers.end()) {
       return;
     }
