@@ -72,7 +72,8 @@ std::uint8_t CpuRegisterBlock::ReadFlags() {
   Cpu& cpu = cpus_[selector_];
   const CpuFlags& flags = cpu.flags;
   // A scan acts on what it reads here; _STA, which selects by itself, does not.
-  cpu.event_seen |= scanning_ && (flags.insert_event || flags.remove_event);
+  cpu.insert_seen = cpu.insert_seen || (scanning_ && flags.insert_event);
+  cpu.remove_seen = cpu.remove_seen || (scanning_ && flags.remove_event);
   std::uint8_t value = 0;
   value |= flags.present ? kFlagPresent : 0;
   value |= flags.insert_event ? kFlagInsertEvent : 0;
@@ -164,7 +165,7 @@ Result<void> CpuRegisterBlock::RaiseInsert(CpuId cpu) {
   const std::lock_guard lock(mutex_);
   Cpu& raised = cpus_[cpu];
   // One that waits still, from an add that ran out of time, may have been seen.
-  raised.event_seen = raised.event_seen && raised.flags.insert_event;
+  raised.insert_seen = raised.insert_seen && raised.flags.insert_event;
   raised.flags.insert_event = true;
   UpdateLine();
   return LineAsserted();
@@ -172,7 +173,7 @@ Result<void> CpuRegisterBlock::RaiseInsert(CpuId cpu) {
 
 bool CpuRegisterBlock::RetractInsert(CpuId cpu) {
   const std::lock_guard lock(mutex_);
-  if (!cpus_[cpu].flags.insert_event || cpus_[cpu].event_seen) {
+  if (!cpus_[cpu].flags.insert_event || cpus_[cpu].insert_seen) {
     return false;
   }
   cpus_[cpu].flags.insert_event = false;
@@ -184,7 +185,7 @@ Result<void> CpuRegisterBlock::RaiseRemove(CpuId cpu) {
   const std::lock_guard lock(mutex_);
   cpus_[cpu].flags.remove_event = true;
   cpus_[cpu].flags.eject_authorised = true;
-  cpus_[cpu].event_seen = false;
+  cpus_[cpu].remove_seen = false;
   UpdateLine();
   return LineAsserted();
 }
@@ -192,7 +193,7 @@ Result<void> CpuRegisterBlock::RaiseRemove(CpuId cpu) {
 bool CpuRegisterBlock::RetractRemove(CpuId cpu) {
   const std::lock_guard lock(mutex_);
   CpuFlags& flags = cpus_[cpu].flags;
-  if (!flags.remove_event || cpus_[cpu].event_seen) {
+  if (!flags.remove_event || cpus_[cpu].remove_seen) {
     return false;
   }
   flags.remove_event = false;

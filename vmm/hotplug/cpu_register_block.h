@@ -64,7 +64,10 @@ class CpuRegisterBlock final : public devices::IoDevice {
  private:
   struct Cpu {
     CpuFlags flags;
-    bool event_seen = false;  // the guest has read the event that waits
+    // A scan has read the event that waits, and is on its way to act on it. Each for itself: one
+    // may be raised anew while the other waits.
+    bool insert_seen = false;
+    bool remove_seen = false;
     std::uint32_t ost_event = 0;
   };
 

@@ -115,6 +115,18 @@ TEST_F(CpuRegisterHostTest, ARemoveThatAScanHasReadIsNotRetracted) {
   EXPECT_TRUE(registers_.flags(1).eject_authorised);
 }
 
+// Of an add that ran out of time while the guest was between the two, and was then asked back.
+TEST_F(CpuRegisterHostTest, AnInsertThatAScanHasReadStaysSoWhileARemoveComesAndGoes) {
+  registers_.RaiseInsert(2);
+  guest_.Command(kCommandNextWithEvent);
+  guest_.Flags();
+  registers_.RaiseRemove(2);
+  EXPECT_TRUE(registers_.RetractRemove(2));
+  registers_.RaiseInsert(2);
+  EXPECT_FALSE(registers_.RetractInsert(2));
+  EXPECT_TRUE(registers_.flags(2).insert_event);
+}
+
 TEST_F(CpuRegisterHostTest, AnEventThatOnlyStaHasReadIsRetracted) {
   registers_.RaiseInsert(2);
   guest_.Command(kCommandNextWithEvent);  // left over from an older scan

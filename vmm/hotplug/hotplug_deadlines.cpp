@@ -120,12 +120,14 @@ bool HotplugController::TakeBackRemove(CpuId cpu, Outcome outcome, const std::st
   return true;
 }
 
-/// The vCPU stays; not wanted any more where it has failed, so that it can be asked for again.
+/// The vCPU stays: plugged, if the guest had it; as it was, if an add before had come to nothing;
+/// not wanted any more where it has failed, so that it can be asked for again.
 void HotplugController::EndRemove(CpuId cpu, Outcome outcome, const std::string& reason) {
   Slot& slot = slots_[cpu];
   static_cast<void>(slot.vcpu->NoteUnplugRefused());
   NoteState(cpu);
-  slot.wanted = slot.vcpu->state() != VcpuState::kFailed || slot.queued != nullptr;
+  const bool has_it = registers_.flags(cpu).present && slot.vcpu->state() != VcpuState::kFailed;
+  slot.wanted = slot.queued != nullptr || has_it;
   EndCurrent(cpu, outcome, reason);
 }
 

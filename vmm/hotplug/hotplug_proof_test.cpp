@@ -201,6 +201,34 @@ TEST_F(HotplugProof, SeenAndNotAcknowledgedTimesOutAndTheVcpuStays) {
   ExpectNextAddAndRemoveWork(2);
 }
 
+// The guest stopped between its look at the insert event and the acknowledgement.
+TEST_F(HotplugProof, AskedBackAndAddedAgainBeforeTheAcknowledgementIsNotDoneByThat) {
+  static_cast<void>(bench_.controller.Add(2, {}).value());
+  bench_.guest.Command(cpu_hotplug::kCommandNextWithEvent);
+  bench_.guest.Flags();
+  bench_.LetTimePass();
+  const Operation* const removal = bench_.controller.Remove(2).value();
+
+  const Operation* const add = bench_.controller.Add(2, {}).value();
+
+  EXPECT_EQ(removal->outcome, Outcome::kCancelled);
+  EXPECT_TRUE(add->pending()) << "the guest does not have it";
+  bench_.Obey();
+  EXPECT_EQ(add->outcome, Outcome::kDone);
+  EXPECT_TRUE(View(2).flags.present);
+}
+
+TEST_F(HotplugProof, AskedBackInVainBeforeTheAcknowledgementIsNotPluggedByThat) {
+  static_cast<void>(bench_.controller.Add(2, {}).value());
+  bench_.guest.Command(cpu_hotplug::kCommandNextWithEvent);
+  bench_.guest.Flags();
+  bench_.LetTimePass();
+  const Operation* const removal = bench_.controller.Remove(2).value();
+  EXPECT_TRUE(bench_.controller.Cancel(removal->id));
+  EXPECT_FALSE(View(2).wanted) << "nor was it before";
+  ExpectNextAddAndRemoveWork(2);
+}
+
 // Pitfall 11.
 TEST_F(HotplugProof, RegisteredAndNotOnlineTimesOutAndSaysSo) {
   const Operation& add = Registered(2);

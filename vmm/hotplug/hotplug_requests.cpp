@@ -270,7 +270,9 @@ void HotplugController::StartQueued(CpuId cpu) {
   }
   const bool is_there = slot.vcpu != nullptr && slot.vcpu->has_thread();
   if (next->kind == OperationKind::kAdd) {
-    if (is_there && slot.vcpu->state() != VcpuState::kFailed) {  // the removal came to nothing
+    // The removal before it came to nothing; but what the guest has not acknowledged so far (an
+    // earlier add that ran out of time) it does not have.
+    if (is_there && registers_.flags(cpu).present && slot.vcpu->state() != VcpuState::kFailed) {
       Rename(cpu, next->device_id);
       log_.End(*next, Outcome::kDone);
     } else {
