@@ -266,6 +266,8 @@ void Agent::HandleFrame(Frame type, std::string_view payload) {
         kill(-child_, payload[0]);
       }
       return;
+    case Frame::kPing:
+      return Send(Frame::kPong, {});
     case Frame::kGet: {
       const auto send = [this](char frame, std::string_view part) {
         Send(static_cast<Frame>(frame), part);

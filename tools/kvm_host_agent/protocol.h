@@ -24,10 +24,12 @@ enum class Frame : char {
   kData = 'D',         // contents of the wanted files, back to back (also agent to client)
   kExecute = 'X',      // u32 number of environment strings; cwd, environment, arguments, each + NUL
   kSignal = 'K',       // u8 signal number for the command's process group
+  kPing = 'P',         // answered with kPong
   kGet = 'G',          // a path to send back: kEntry, kData... for each thing found, then kGetEnd
   // Agent to client.
   kHello = 'H',
   kWanted = 'N',  // u32 indices into the manifest of the files whose contents are wanted
+  kPong = 'p',
   kStdout = 'O',
   kStderr = 'E',
   kStatus = 'S',  // u32, as from waitpid()
