@@ -50,8 +50,9 @@ Result<UniqueFd> ClaimDescriptor(std::string_view option, std::string_view value
     return Fail(ErrorCode::kInvalidArgument, "{} {}: not a descriptor; write it like fd:3", option,
                 value);
   }
+  // What was passed has come through an exec; what tidevm opened itself by now would not.
   const int flags = ::fcntl(*number, F_GETFL);
-  if (flags < 0) {
+  if (flags < 0 || (::fcntl(*number, F_GETFD) & FD_CLOEXEC) != 0) {
     return Fail(ErrorCode::kNotFound,
                 "{} {}: descriptor {} is not open; whoever starts tidevm must leave it open (in a "
                 "shell: {}<FILE)",

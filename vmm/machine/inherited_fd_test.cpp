@@ -40,14 +40,20 @@ TEST(ClaimDescriptor, OneThatIsNotOpenIsNamedWithTheRemedy) {
                                              HasSubstr(number + "<FILE")));
 }
 
+// The log's own descriptor, say, which may have the number that nobody passed.
+TEST(ClaimDescriptor, OneThatTidevmOpenedItselfWasNotPassed) {
+  const UniqueFd fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_THAT(MessageOf(NameOf(fd), Access::kRead), HasSubstr("not open; whoever starts tidevm"));
+}
+
 TEST(ClaimDescriptor, OneForTheOtherDirectionIsRefused) {
   std::array<int, 2> ends{};
-  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  ASSERT_EQ(::pipe(ends.data()), 0);
   const UniqueFd read(ends[0]);
   const UniqueFd write(ends[1]);
   EXPECT_THAT(MessageOf(NameOf(write), Access::kRead), HasSubstr("not open for reading"));
   EXPECT_THAT(MessageOf(NameOf(read), Access::kWrite), HasSubstr("not open for writing"));
-  const UniqueFd nothing(::open("/", O_PATH | O_CLOEXEC));
+  const UniqueFd nothing(::open("/", O_PATH));
   EXPECT_THAT(MessageOf(NameOf(nothing), Access::kRead), HasSubstr("not open for reading"));
 }
 
