@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <thread>
 #include <utility>
 
 namespace tidevm::guest_tests {
@@ -192,6 +195,23 @@ std::uint64_t BareMetalTest::resident_kib() const {
   }
   ADD_FAILURE() << "tidevm has no VmRSS";
   return 0;
+}
+
+std::string BareMetalTest::threads() const {
+  const std::string main_thread = std::to_string(vm_->process().pid());
+  const auto has_a_name = [&](const std::filesystem::directory_entry& task) {
+    std::ifstream file(task.path() / "comm");
+    std::string name;
+    std::getline(file, name);
+    return name != "tidevm" || task.path().filename() == main_thread;
+  };
+  const Clock::time_point deadline = Clock::now() + kPatience;
+  while (Clock::now() < deadline &&
+         !std::ranges::all_of(std::filesystem::directory_iterator("/proc/" + main_thread + "/task"),
+                              has_a_name)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return vm_->HostThreads().ToString();
 }
 
 std::size_t BareMetalTest::LogLinesWith(std::string_view text) const {

@@ -54,7 +54,9 @@ class BareMetalTest : public ::testing::Test {
   /// after the first few gives it new lives at a pace that nobody is drowned by.
   void ExpectResetsAtAPace();
 
-  std::string threads() const { return vm_->HostThreads().ToString(); }
+  /// Once they all have their names, which they give themselves: here a guest can be ready before
+  /// the thread of a vCPU that it does not wake has run at all, and nothing tells of that.
+  std::string threads() const;
   /// Resident memory of the VMM.
   std::uint64_t resident_kib() const;
   /// Lines of the VMM's log that have `text` in them.
