@@ -136,7 +136,7 @@ TEST(VcpuThread, DoesWhatItNeeds) {
 }
 
 // A sanitizer's run-time makes calls of its own around these.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(TIDEVM_HAS_ASAN) && !defined(TIDEVM_HAS_TSAN)
 TEST(VcpuThread, IsBornKickedAndJoinedUnderTheFilters) {
   const Outcome outcome = RunConfined(ThreadKind::kMachine, kOn, [] {
     const auto sandbox = Sandbox::Prepare({.mode = Mode::kOff});
