@@ -109,6 +109,24 @@ BARE_METAL_CASE(TwiceIsOnce) {
   WaitUntilItCounts(1);
 }
 
+BARE_METAL_CASE(IsVerifiedBeforeTheNextInsertIsSeen) {
+  Say("ready");
+  AddAndStart(SpinAndCount);
+  hotplug::WriteFlagsOf(hotplug::AcceptRemove(), cpu_hotplug::kFlagEject);
+  WaitForWord("plugged again");
+  for (int i = 0; i < 100; ++i) {
+    const hotplug::Event event = hotplug::NextEvent();
+    Expect(event.insert() || event.remove(), 0, "an event before the guest has looked");
+  }
+  // What was never shown cannot be acknowledged.
+  hotplug::WriteFlags(cpu_hotplug::kFlagInsertEvent);
+  Expect(hotplug::FlagsOf(1), 0, "flags at the first look, which is for the ejection");
+  Expect(hotplug::FlagsOf(1), cpu_hotplug::kFlagInsertEvent, "flags at the second");
+  Say("looked");
+  AddAndStart(SpinAndCount);
+  WaitUntilItCounts(1);
+}
+
 BARE_METAL_CASE(OfCpu0IsIgnored) {
   for (unsigned flags = 0; flags <= 0xff; ++flags) {
     hotplug::WriteFlagsOf(0, static_cast<std::uint8_t>(flags));

@@ -62,6 +62,18 @@ TEST_F(Eject, TwiceIsOnce) {
   EXPECT_EQ(threads(), "0-1");
 }
 
+// Else Linux finds the new CPU where it looks for the old one, and warns of an incomplete ejection.
+TEST_F(Eject, IsVerifiedBeforeTheNextInsertIsSeen) {
+  ASSERT_NO_FATAL_FAILURE(StartWithOneCpu());
+  ASSERT_NO_FATAL_FAILURE(AddCpu1());
+  ASSERT_NO_FATAL_FAILURE(RemoveCpu1());
+  TIDEVM_ASSERT_OK(operation, Plug(1));
+  TIDEVM_ASSERT_DONE(Tell("plugged again"));
+  TIDEVM_ASSERT_DONE(Says("looked"));
+  TIDEVM_ASSERT_DONE(Done(operation));
+  TIDEVM_ASSERT_DONE(Passes());
+}
+
 // Pitfall 3.
 TEST_F(Eject, OfCpu0IsIgnored) {
   TIDEVM_ASSERT_DONE(Start("eject", {.cpus = "boot=2,max=2"}));

@@ -7,6 +7,10 @@
 //    (kFlagInsertEvent written 1), not when the host asks. A guest that scans _STA while it boots
 //    therefore never meets a CPU before the notification for it.
 //  - kFlagEject is obeyed only for a CPU whose removal the host has asked for.
+//  - After an ejection the CPU's next insert event is hidden until the guest has looked whether the
+//    CPU is gone (its flags read, selected by number: _STA), or has said what it made of it (_OST).
+//    ACPI 6.4, 6.3.3 has every OSPM look; Linux, which would meet the new CPU there, would take the
+//    ejection for incomplete.
 //  - An access of a wrong width, or to a write-only field, reads 0 and writes nothing.
 #pragma once
 

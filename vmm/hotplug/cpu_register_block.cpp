@@ -37,6 +37,7 @@ void CpuRegisterBlock::Read(std::uint64_t offset, std::span<std::byte> data) {
     // The upper half of an APIC id, which on x86 is 0; 0 after every other command too.
   } else if (offset == kFlagsOffset && data.size() == 1) {
     data[0] = std::byte{ReadFlags()};
+    UpdateLine();
   } else if (offset == kCommandDataOffset && data.size() == 4) {
     StoreU32(data, ReadCommandData());
   } else {
@@ -72,12 +73,14 @@ std::uint8_t CpuRegisterBlock::ReadFlags() {
   Cpu& cpu = cpus_[selector_];
   const CpuFlags& flags = cpu.flags;
   // A scan acts on what it reads here; _STA, which selects by itself, does not.
-  cpu.insert_seen = cpu.insert_seen || (scanning_ && flags.insert_event);
+  const bool insert_event = ShowsInsert(cpu);
+  cpu.insert_seen = cpu.insert_seen || (scanning_ && insert_event);
   cpu.remove_seen = cpu.remove_seen || (scanning_ && flags.remove_event);
   std::uint8_t value = 0;
   value |= flags.present ? kFlagPresent : 0;
-  value |= flags.insert_event ? kFlagInsertEvent : 0;
+  value |= insert_event ? kFlagInsertEvent : 0;
   value |= flags.remove_event ? kFlagRemoveEvent : 0;
+  cpu.eject_verified = cpu.eject_verified || !scanning_;
   return value;
 }
 
@@ -101,7 +104,7 @@ void CpuRegisterBlock::WriteFlags(std::uint8_t value) {
     return;
   }
   CpuFlags& flags = cpu->flags;
-  if ((value & kFlagInsertEvent) != 0 && flags.insert_event) {
+  if ((value & kFlagInsertEvent) != 0 && ShowsInsert(*cpu)) {
     flags.insert_event = false;
     flags.present = true;
     intents_.Post({.kind = IntentKind::kInsertAcknowledged, .cpu = selector_});
@@ -124,6 +127,7 @@ void CpuRegisterBlock::Eject(Cpu& cpu) {
   // Present goes before this write returns: Linux reads _STA next, and takes "still enabled" for an
   // incomplete eject.
   cpu.flags = CpuFlags{};
+  cpu.eject_verified = false;
   intents_.Post({.kind = IntentKind::kEjected, .cpu = selector_});
 }
 
@@ -137,8 +141,7 @@ void CpuRegisterBlock::WriteCommand(std::uint8_t value) {
   const std::size_t start = selector_ < cpus_.size() ? selector_ : 0;
   for (std::size_t step = 0; step < cpus_.size(); ++step) {
     const std::size_t candidate = (start + step) % cpus_.size();
-    const CpuFlags& flags = cpus_[candidate].flags;
-    if (flags.insert_event || flags.remove_event) {
+    if (ShowsEvent(cpus_[candidate])) {
       selector_ = static_cast<std::uint32_t>(candidate);
       return;
     }
@@ -153,6 +156,7 @@ void CpuRegisterBlock::WriteCommandData(std::uint32_t value) {
   if (command_ == kCommandOstEvent) {
     cpu->ost_event = value;
   } else if (command_ == kCommandOstStatus) {
+    cpu->eject_verified = true;
     intents_.Post({.kind = IntentKind::kOst,
                    .cpu = selector_,
                    .ost_event = cpu->ost_event,
@@ -231,6 +235,11 @@ CpuFlags CpuRegisterBlock::flags(CpuId cpu) const {
   return cpus_[cpu].flags;
 }
 
+bool CpuRegisterBlock::eject_unverified(CpuId cpu) const {
+  const std::lock_guard lock(mutex_);
+  return !cpus_[cpu].eject_verified;
+}
+
 std::uint64_t CpuRegisterBlock::bad_accesses() const {
   const std::lock_guard lock(mutex_);
   return bad_accesses_;
@@ -248,8 +257,7 @@ void CpuRegisterBlock::CountBadAccess(std::string_view direction, std::uint64_t 
 }
 
 void CpuRegisterBlock::UpdateLine() {
-  const bool wanted = std::ranges::any_of(
-      cpus_, [](const Cpu& cpu) { return cpu.flags.insert_event || cpu.flags.remove_event; });
+  const bool wanted = std::ranges::any_of(cpus_, ShowsEvent);
   if (wanted != line_asserted_) {
     line_.Set(wanted);
     line_asserted_ = line_.fault() ? line_asserted_ : wanted;
@@ -257,10 +265,10 @@ void CpuRegisterBlock::UpdateLine() {
 }
 
 Result<void> CpuRegisterBlock::LineAsserted() const {
-  if (line_asserted_) {
+  if (line_asserted_ || !line_.fault()) {
     return {};
   }
-  return Fail(ErrorCode::kIo, "interrupting the guest: {}", line_.fault().value_or("no reason"));
+  return Fail(ErrorCode::kIo, "interrupting the guest: {}", *line_.fault());
 }
 
 }  // namespace tidevm::hotplug

@@ -37,7 +37,8 @@ class CpuRegisterBlock final : public devices::IoDevice {
   void Read(std::uint64_t offset, std::span<std::byte> data) override;
   void Write(std::uint64_t offset, std::span<const std::byte> data) override;
 
-  /// Host: plugs `cpu`. It becomes present when the guest acknowledges. An error: the interrupt
+  /// Host: plugs `cpu`. It becomes present when the guest acknowledges; where the guest has still
+  /// to look at what it ejected, the event is hidden until then. An error: the interrupt
   /// did not come through; the event waits all the same, and a guest that looks finds it.
   Result<void> RaiseInsert(CpuId cpu);
   /// Host: takes RaiseInsert back. False where the guest has seen the event already: it may be on
@@ -57,6 +58,8 @@ class CpuRegisterBlock final : public devices::IoDevice {
   CpuFlags flags(CpuId cpu) const;
   /// Whether the guest has set up a handler for the events' interrupt; nullopt: not known.
   std::optional<bool> guest_has_handler() const { return line_.has_handler(); }
+  /// Whether the guest has ejected `cpu`, and not looked since.
+  bool eject_unverified(CpuId cpu) const;
   std::uint32_t cpu_count() const { return static_cast<std::uint32_t>(cpus_.size()); }
   /// Accesses of a wrong width or to no register: survived, counted.
   std::uint64_t bad_accesses() const;
@@ -68,9 +71,12 @@ class CpuRegisterBlock final : public devices::IoDevice {
     // may be raised anew while the other waits.
     bool insert_seen = false;
     bool remove_seen = false;
+    bool eject_verified = true;  // false: ejected, and the guest has not looked since
     std::uint32_t ost_event = 0;
   };
 
+  static bool ShowsInsert(const Cpu& cpu) { return cpu.flags.insert_event && cpu.eject_verified; }
+  static bool ShowsEvent(const Cpu& cpu) { return ShowsInsert(cpu) || cpu.flags.remove_event; }
   Cpu* Selected();
   std::uint32_t ReadCommandData() const;
   std::uint8_t ReadFlags();

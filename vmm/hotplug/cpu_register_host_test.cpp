@@ -44,6 +44,49 @@ TEST_F(CpuRegisterHostTest, LineRisesOnceForManyEventsAndFallsWithTheLast) {
   EXPECT_THAT(line_.levels(), ElementsAre(true, false));
 }
 
+// Linux looks right after _EJ0, and takes a CPU that is back by then for an incomplete ejection.
+TEST_F(CpuRegisterHostTest, WhatIsPluggedBeforeTheGuestHasLookedIsHidden) {
+  registers_.RaiseRemove(1);
+  guest_.Scan();
+  guest_.EjectOnly(1);
+  EXPECT_TRUE(registers_.RaiseInsert(1));
+  EXPECT_TRUE(registers_.flags(1).insert_event);
+  EXPECT_FALSE(line_.high());
+  EXPECT_THAT(guest_.Scan(), IsEmpty());
+  EXPECT_FALSE(guest_.IsPresent(1));
+  EXPECT_TRUE(line_.high());
+  EXPECT_THAT(guest_.Scan(), ElementsAre(ScriptedGuest::Notification{.cpu = 1, .value = 1}));
+  EXPECT_TRUE(guest_.IsPresent(1));
+}
+
+TEST_F(CpuRegisterHostTest, WhatTheGuestSaysOfTheEjectionShowsWhatIsPlugged) {
+  registers_.RaiseRemove(1);
+  guest_.Scan();
+  guest_.EjectOnly(1);
+  EXPECT_TRUE(registers_.RaiseInsert(1));
+  guest_.Ost(1, 3, 0);
+  EXPECT_TRUE(line_.high());
+}
+
+TEST_F(CpuRegisterHostTest, AnEventThatIsHiddenCannotBeAcknowledged) {
+  registers_.RaiseRemove(1);
+  guest_.Scan();
+  guest_.EjectOnly(1);
+  EXPECT_TRUE(registers_.RaiseInsert(1));
+  guest_.WriteFlags(kFlagInsertEvent);
+  EXPECT_FALSE(registers_.flags(1).present);
+  EXPECT_TRUE(registers_.flags(1).insert_event);
+  EXPECT_TRUE(registers_.RetractInsert(1));
+}
+
+TEST_F(CpuRegisterHostTest, ANewGuestHasNothingToLookAt) {
+  registers_.RaiseRemove(1);
+  guest_.Scan();
+  guest_.EjectOnly(1);
+  registers_.Reset(CpuSet{0}, CpuSet{1});
+  EXPECT_TRUE(line_.high());
+}
+
 TEST_F(CpuRegisterHostTest, RetractionOfTheLastEventLowersTheLine) {
   registers_.RaiseInsert(2);
   EXPECT_TRUE(registers_.RetractInsert(2));

@@ -181,7 +181,7 @@ class HotplugController {
   bool TakeBackRemove(CpuId cpu, Outcome outcome, const std::string& reason);
   void EndRemove(CpuId cpu, Outcome outcome, const std::string& reason);
   void DropQueued(CpuId cpu, Outcome outcome, std::string reason);
-  std::string NeverNoticed() const;
+  std::string NeverNoticed(CpuId cpu) const;
   void TimeOutAdd(CpuId cpu);
   void TimeOutRemove(CpuId cpu);
 

@@ -43,7 +43,12 @@ void HotplugController::HandleDeadlines(Clock::time_point now) {
   }
 }
 
-std::string HotplugController::NeverNoticed() const {
+std::string HotplugController::NeverNoticed(CpuId cpu) const {
+  if (registers_.eject_unverified(cpu)) {
+    return "the guest ejected the vCPU before, and never looked whether it is gone (_STA); until "
+           "it "
+           "does, it is not told of a new one";
+  }
   const std::string what = "the guest never took notice: ";
   const std::optional<bool> has_handler = registers_.guest_has_handler();
   if (!has_handler) {
@@ -69,7 +74,7 @@ void HotplugController::TimeOutAdd(CpuId cpu) {
     EndCurrent(cpu, Outcome::kDone, {});
     return;
   }
-  if (TakeBackAdd(cpu, Outcome::kTimedOut, NeverNoticed())) {
+  if (TakeBackAdd(cpu, Outcome::kTimedOut, NeverNoticed(cpu))) {
     return;
   }
   slot.wanted = false;
@@ -81,7 +86,7 @@ void HotplugController::TimeOutAdd(CpuId cpu) {
 
 void HotplugController::TimeOutRemove(CpuId cpu) {
   Operation& operation = *slots_[cpu].current;
-  std::string reason = NeverNoticed();
+  std::string reason = NeverNoticed(cpu);
   if (operation.HasReachedSinceNotified(Phase::kGoingDown)) {
     reason = "the guest put it offline, and did not eject it";
   } else if (operation.HasReachedSinceNotified(Phase::kOstInProgress)) {

@@ -41,6 +41,11 @@ void ScriptedGuest::Ost(CpuId cpu, std::uint32_t event, std::uint32_t status) {
 }
 
 void ScriptedGuest::Eject(CpuId cpu) {
+  EjectOnly(cpu);
+  IsPresent(cpu);
+}
+
+void ScriptedGuest::EjectOnly(CpuId cpu) {
   Select(cpu);
   WriteFlags(cpu_hotplug::kFlagEject);
 }
@@ -144,6 +149,9 @@ void TestBench::EndThreads() {
 void TestBench::Obey() {
   Settle();
   EndThreads();
+  for (CpuId cpu = 0; cpu < registers.cpu_count(); ++cpu) {
+    guest.IsPresent(cpu);  // also what it ejected and has not looked at since
+  }
   for (auto asked = guest.Scan(); !asked.empty(); asked = guest.Scan()) {
     for (const auto& [cpu, value] : asked) {
       Answer(cpu, value);

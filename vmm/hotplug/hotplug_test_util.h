@@ -82,7 +82,8 @@ class ScriptedGuest {
   void Ost(CpuId cpu, std::uint32_t event, std::uint32_t status);
 
   /// _EJ0
-  void Eject(CpuId cpu);
+  void Eject(CpuId cpu);  // _EJ0, and the look at _STA that follows
+  void EjectOnly(CpuId cpu);
 
   /// _STA
   bool IsPresent(CpuId cpu);

@@ -35,9 +35,12 @@ std::uint64_t RegisterModel::Read(std::uint64_t offset, std::size_t width) {
       return 0;
     }
     Cpu& cpu = cpus_[selector_];
-    cpu.insert_seen = cpu.insert_seen || (scanning_ && cpu.flags.insert_event);
-    return (cpu.flags.present ? 1U : 0U) + (cpu.flags.insert_event ? 2U : 0U) +
-           (cpu.flags.remove_event ? 4U : 0U);
+    const bool insert = shows_insert(cpu);
+    cpu.insert_seen = cpu.insert_seen || (scanning_ && insert);
+    if (!scanning_) {
+      cpu.looks_for_ejected = false;
+    }
+    return (cpu.flags.present ? 1U : 0U) + (insert ? 2U : 0U) + (cpu.flags.remove_event ? 4U : 0U);
   }
   if (offset == kCommandDataOffset && width == 4) {
     // The test bench's APIC ids are the CPU ids.
@@ -62,6 +65,8 @@ void RegisterModel::Write(std::uint64_t offset, std::size_t width, std::uint64_t
     }
   } else if (offset != kCommandDataOffset || width != 4) {
     ++bad_accesses_;
+  } else if (command_ == kCommandOstStatus && in_range()) {
+    cpus_[selector_].looks_for_ejected = false;
   }
 }
 
@@ -70,7 +75,7 @@ void RegisterModel::WriteFlags(std::uint64_t value) {
     return;
   }
   CpuFlags& flags = cpus_[selector_].flags;
-  if ((value & kFlagInsertEvent) != 0 && flags.insert_event) {
+  if ((value & kFlagInsertEvent) != 0 && shows_insert(cpus_[selector_])) {
     flags.insert_event = false;
     flags.present = true;
   }
@@ -79,6 +84,7 @@ void RegisterModel::WriteFlags(std::uint64_t value) {
   }
   if ((value & kFlagEject) != 0 && flags.present && flags.eject_authorised) {
     flags = {};
+    cpus_[selector_].looks_for_ejected = true;
   }
 }
 
@@ -86,8 +92,7 @@ void RegisterModel::SelectNext() {
   const std::size_t count = cpus_.size();
   const std::size_t start = in_range() ? selector_ : 0;
   for (std::size_t i = start; i < start + count; ++i) {
-    const CpuFlags& flags = cpus_[i % count].flags;
-    if (flags.insert_event || flags.remove_event) {
+    if (shows_event(cpus_[i % count])) {
       selector_ = static_cast<std::uint32_t>(i % count);
       return;
     }
@@ -129,9 +134,6 @@ void RegisterModel::Reset() {
   scanning_ = false;
 }
 
-bool RegisterModel::event_waits() const {
-  return std::ranges::any_of(
-      cpus_, [](const Cpu& cpu) { return cpu.flags.insert_event || cpu.flags.remove_event; });
-}
+bool RegisterModel::event_waits() const { return std::ranges::any_of(cpus_, shows_event); }
 
 }  // namespace tidevm::hotplug

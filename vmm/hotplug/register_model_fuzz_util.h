@@ -34,8 +34,13 @@ class RegisterModel {
  private:
   struct Cpu {
     CpuFlags flags;
-    bool insert_seen = false;  // by a scan, so that the guest may be about to act on it
+    bool insert_seen = false;        // by a scan, so that the guest may be about to act on it
+    bool looks_for_ejected = false;  // the guest's next look is for the CPU that it ejected
   };
+  static bool shows_insert(const Cpu& cpu) {
+    return cpu.flags.insert_event && !cpu.looks_for_ejected;
+  }
+  static bool shows_event(const Cpu& cpu) { return shows_insert(cpu) || cpu.flags.remove_event; }
 
   bool in_range() const { return selector_ < cpus_.size(); }
   void WriteFlags(std::uint64_t value);

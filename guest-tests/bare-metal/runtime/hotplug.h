@@ -27,7 +27,11 @@ std::uint8_t FlagsOf(std::uint32_t cpu);
 void WriteFlagsOf(std::uint32_t cpu, std::uint8_t flags);
 ApicId ApicIdOf(std::uint32_t cpu);
 void ReportOst(std::uint32_t cpu, std::uint32_t event, std::uint32_t status);
-inline void Eject(std::uint32_t cpu) { WriteFlagsOf(cpu, cpu_hotplug::kFlagEject); }
+/// _EJ0, and then _STA, as ACPI has it (6.4, 6.3.3): what the flags are afterwards.
+inline std::uint8_t Eject(std::uint32_t cpu) {
+  WriteFlagsOf(cpu, cpu_hotplug::kFlagEject);
+  return Flags();
+}
 
 /// What the command "next CPU with an event" finds.
 struct Event {
