@@ -32,8 +32,10 @@ class GuestMemory {
   /// Below this no kernel of today comes up.
   static constexpr std::uint64_t kMinimumSize = 32ULL << 20;
   static constexpr std::uint64_t kPageSize = 4096;
+  static constexpr std::uint64_t kHugePageSize = 2ULL << 20;
 
-  /// One stretch of RAM; the machine makes one KVM memory slot of each.
+  /// One stretch of RAM; the machine makes one KVM memory slot of each. Base and host address leave
+  /// the same remainder modulo kHugePageSize.
   struct Region {
     Gpa base = 0;
     std::span<std::byte> host;

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <fstream>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "tidevm/guest_layout.h"
@@ -50,6 +52,31 @@ TEST(GuestMemory, BeyondTheGapGoesOnAtFourGiB) {
     EXPECT_EQ(memory->regions()[1].host.size(), size - 3 * kGiB);
     EXPECT_EQ(memory->size(), size);
   }
+}
+
+TEST(GuestMemory, LiesInHugePagesAsItDoesForTheGuest) {
+  for (const std::uint64_t size : {33 * kMiB, 3 * kGiB + 4096, 6 * kGiB}) {
+    const auto memory = GuestMemory::Create(size);
+    ASSERT_TRUE(memory);
+    for (const GuestMemory::Region& region : memory->regions()) {
+      const auto host = reinterpret_cast<std::uint64_t>(region.host.data());
+      EXPECT_EQ((host - region.base) % GuestMemory::kHugePageSize, 0U) << SizeText(size);
+    }
+  }
+}
+
+TEST(GuestMemory, TakesNoMoreAddressesThanItsSize) {
+  const auto memory = GuestMemory::Create(33 * kMiB);
+  ASSERT_TRUE(memory);
+  const auto begin = reinterpret_cast<std::uint64_t>(memory->regions()[0].host.data());
+  const std::string mapping = fmt::format("{:x}-{:x} ", begin, begin + 33 * kMiB);
+  std::ifstream maps("/proc/self/maps");
+  std::string line;
+  bool found = false;
+  while (std::getline(maps, line)) {
+    found = found || line.starts_with(mapping);
+  }
+  EXPECT_TRUE(found) << mapping;
 }
 
 TEST(GuestMemory, RefusesSizesThatMakeNoGuest) {
