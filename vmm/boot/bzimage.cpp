@@ -29,6 +29,7 @@ constexpr std::uint16_t kFirstWithPayload = 0x0208;
 constexpr std::uint16_t kFirstWith64BitEntry = 0x020c;
 // A payload that says more than this is damaged: the largest kernels unpack to a tenth of it.
 constexpr std::uint64_t kMaxUnpackedSize = 1ULL << 30;
+constexpr std::size_t kUnpackedSizeBytes = sizeof(std::uint32_t);
 
 struct BzImage {
   ::setup_header header = {};
@@ -102,13 +103,11 @@ std::uint64_t SuggestedMebibytes(const ::setup_header& header, std::uint64_t unp
                       unpacked_size);
 }
 
-/// Unpacks `packed`, whose last four bytes are the unpacked size, and frees it. gzip's format has
-/// them by itself and checks them; behind the other streams the kernel's build puts them.
-Result<ScratchBuffer> Unpack(const GuestMemory& memory, const BzImage& image,
-                             Compression compression, ScratchBuffer packed) {
-  const std::span<const std::byte> payload = packed.bytes();
-  constexpr std::size_t kSizeBytes = sizeof(std::uint32_t);
-  const std::uint64_t size = LoadLe32(payload.last(kSizeBytes));
+/// What the payload's last four bytes promise that it unpacks to. gzip's format has them by itself
+/// and checks them; behind the other streams the kernel's build puts them.
+Result<std::uint64_t> UnpackedSize(const GuestMemory& memory, const BzImage& image,
+                                   Compression compression, std::span<const std::byte> payload) {
+  const std::uint64_t size = LoadLe32(payload.last(kUnpackedSizeBytes));
   if (size == 0 || size > kMaxUnpackedSize) {
     return Fail(ErrorCode::kCorrupt,
                 "its {} payload is damaged: it promises to unpack to {} bytes, the limit is {}; "
@@ -120,24 +119,45 @@ Result<ScratchBuffer> Unpack(const GuestMemory& memory, const BzImage& image,
                 "it unpacks to {}, the guest has {} of memory; give at least --memory {}M",
                 SizeText(size), SizeText(memory.size()), SuggestedMebibytes(image.header, size));
   }
-  auto unpacked = ScratchBuffer::Create(size);
-  if (!unpacked) {
-    return unpacked;
+  return size;
+}
+
+Result<void> Unpack(Compression compression, std::span<const std::byte> payload,
+                    std::span<std::byte> into) {
+  return Decompress(compression,
+                    compression == Compression::kGzip
+                        ? payload
+                        : payload.first(payload.size() - kUnpackedSizeBytes),
+                    into);
+}
+
+/// Where in guest memory the payload is to be unpacked so that the kernel's first segment, which is
+/// most of it, needs no moving. nullopt where there is no such place.
+std::optional<GpaRange> PlaceToUnpack(const GuestMemory& memory, const ::setup_header& header,
+                                      std::uint64_t size) {
+  // Linux is linked with pages of 2 MiB, and the ELF headers have the first of them. If that should
+  // not be so, the image is looked at where it then lies, and loaded by copying.
+  constexpr std::uint64_t kFirstSegmentOffset = 2ULL << 20;
+  if (header.pref_address < layout::kHighRamStart + kFirstSegmentOffset) {
+    return std::nullopt;
   }
-  const auto stream =
-      compression == Compression::kGzip ? payload : payload.first(payload.size() - kSizeBytes);
-  if (auto done = Decompress(compression, stream, unpacked->bytes()); !done) {
-    return tl::make_unexpected(done.error());
+  const Gpa start = header.pref_address - kFirstSegmentOffset;
+  if (start > memory.LowRamEnd() || size > memory.LowRamEnd() - start) {
+    return std::nullopt;
   }
-  return unpacked;
+  return GpaRange{.start = start, .size = size};
+}
+
+LoadedKernel Named(LoadedKernel kernel, const BzImage& image, std::string_view how) {
+  kernel.format = fmt::format("{}, {}", FormatName(image.header), how);
+  kernel.header = image.header;
+  return kernel;
 }
 
 Result<LoadedKernel> LoadPayloadElf(const GuestMemory& memory, const BzImage& image,
                                     std::span<const std::byte> elf, std::string_view how) {
   return LoadElfKernel(memory, MemorySource(elf)).map([&](LoadedKernel kernel) {
-    kernel.format = fmt::format("{}, {}", FormatName(image.header), how);
-    kernel.header = image.header;
-    return kernel;
+    return Named(std::move(kernel), image, how);
   });
 }
 
@@ -186,6 +206,42 @@ Result<LoadedKernel> LoadPacked(const GuestMemory& memory, const BzImage& image,
   return kernel;
 }
 
+/// Unpacks the payload where the guest will have it if that can be, and beside the guest's memory
+/// otherwise; loads the ELF kernel that it is.
+Result<LoadedKernel> LoadCompressed(const GuestMemory& memory, const BzImage& image,
+                                    const ByteSource& file, Compression compression,
+                                    std::span<const std::byte> payload) {
+  const auto size = UnpackedSize(memory, image, compression, payload);
+  if (!size) {
+    return tl::make_unexpected(size.error());
+  }
+  const std::string how = fmt::format("{} payload unpacked on the host", Name(compression));
+  std::span<std::byte> in_guest;
+  if (const auto place = PlaceToUnpack(memory, image.header, *size)) {
+    in_guest = *memory.At(place->start, place->size);
+    if (auto unpacked = Unpack(compression, payload, in_guest); !unpacked) {
+      return tl::make_unexpected(unpacked.error());
+    }
+    if (auto kernel = SettleElfKernel(memory, *place)) {
+      return Named(std::move(*kernel), image, how);
+    }
+  }
+  auto elf = ScratchBuffer::Create(*size);
+  if (!elf) {
+    return tl::make_unexpected(elf.error());
+  }
+  if (!in_guest.empty()) {
+    std::memcpy(elf->bytes().data(), in_guest.data(), in_guest.size());
+    std::memset(in_guest.data(), 0, in_guest.size());
+  } else if (auto unpacked = Unpack(compression, payload, elf->bytes()); !unpacked) {
+    return tl::make_unexpected(unpacked.error());
+  }
+  if (!IsElf(elf->bytes())) {
+    return LoadPacked(memory, image, file, "its payload is not an ELF file");
+  }
+  return LoadPayloadElf(memory, image, elf->bytes(), how);
+}
+
 }  // namespace
 
 bool IsBzImage(std::span<const std::byte> head) {
@@ -220,15 +276,7 @@ Result<LoadedKernel> LoadBzImage(const GuestMemory& memory, const ByteSource& fi
   if (*compression == Compression::kLzo) {
     return LoadPacked(memory, *image, file, "its lzo payload cannot be unpacked on the host");
   }
-  auto elf = Unpack(memory, *image, *compression, *std::move(payload));
-  if (!elf) {
-    return tl::make_unexpected(elf.error());
-  }
-  if (!IsElf(elf->bytes())) {
-    return LoadPacked(memory, *image, file, "its payload is not an ELF file");
-  }
-  return LoadPayloadElf(memory, *image, elf->bytes(),
-                        fmt::format("{} payload unpacked on the host", Name(*compression)));
+  return LoadCompressed(memory, *image, file, *compression, payload->bytes());
 }
 
 }  // namespace tidevm::boot

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "vmm/boot/elf_kernel.h"
 #include "vmm/boot/kernel_fixture.h"
 
 namespace tidevm::boot {
@@ -20,7 +21,15 @@ class BzImageTest : public test::KernelFixture {
   }
 };
 
-class BzImageEach : public BzImageTest, public ::testing::WithParamInterface<Compression> {};
+class BzImageEach : public BzImageTest, public ::testing::WithParamInterface<Compression> {
+ protected:
+  void ExpectSameMemory() const {
+    const auto all = memory_.At(0, kMemorySize).value();
+    const auto other = copied_.At(0, kMemorySize).value();
+    EXPECT_EQ(std::memcmp(all.data(), other.data(), kMemorySize), 0);
+  }
+  GuestMemory copied_ = GuestMemory::Create(kMemorySize).value();
+};
 
 TEST_P(BzImageEach, PayloadIsUnpackedOnTheHost) {
   const auto kernel = Load(MakeBzImage(MakePayload(GetParam(), MakeElf())));
@@ -32,6 +41,17 @@ TEST_P(BzImageEach, PayloadIsUnpackedOnTheHost) {
   EXPECT_EQ(kernel->note, "");
   EXPECT_EQ(kernel->header.init_size, 0x400000U);
   ExpectElfLoaded();
+}
+
+TEST_P(BzImageEach, AKernelLaidOutAsLinuxIsLeavesTheSameMemoryAsOneThatIsCopied) {
+  const auto unpacked = Load(MakeBzImage(MakePayload(GetParam(), test::MakeLinuxElf())));
+  ASSERT_TRUE(unpacked) << unpacked.error().message;
+  const auto copied = LoadElfKernel(copied_, MemorySource(test::MakeLinuxElf()));
+  ASSERT_TRUE(copied) << copied.error().message;
+  EXPECT_EQ(unpacked->entry, copied->entry);
+  EXPECT_EQ(unpacked->range, copied->range);
+  EXPECT_EQ(unpacked->header.init_size, 0x400000U);
+  ExpectSameMemory();
 }
 
 TEST_P(BzImageEach, APayloadLargerThanMemoryIsRefusedBeforeItIsUnpacked) {

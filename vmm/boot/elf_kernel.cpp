@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "tidevm/guest_layout.h"
@@ -94,14 +95,54 @@ Result<void> CheckSegment(const GuestMemory& memory, const ByteSource& image,
   return {};
 }
 
-Result<void> LoadSegment(const GuestMemory& memory, const ByteSource& image,
-                         const Elf64_Phdr& segment) {
-  if (auto good = CheckSegment(memory, image, segment); !good) {
-    return good;
+/// What is to be loaded of an image, and how it is entered; checked against guest memory.
+struct Elf {
+  Gpa entry = 0;
+  std::vector<Elf64_Phdr> segments;  // PT_LOAD, not empty
+};
+
+Result<Elf> ReadElf(const GuestMemory& memory, const ByteSource& image) {
+  auto header = ReadFileHeader(image);
+  if (!header) {
+    return tl::make_unexpected(header.error());
   }
-  return memory.At(segment.p_paddr, segment.p_filesz).and_then([&](std::span<std::byte> to) {
-    return image.Read(segment.p_offset, to);
-  });
+  auto segments = ReadProgramHeaders(image, *header);
+  if (!segments) {
+    return tl::make_unexpected(segments.error());
+  }
+  std::erase_if(*segments,
+                [](const Elf64_Phdr& s) { return s.p_type != PT_LOAD || s.p_memsz == 0; });
+  bool entry_loaded = false;
+  for (const Elf64_Phdr& segment : *segments) {
+    if (auto good = CheckSegment(memory, image, segment); !good) {
+      return tl::make_unexpected(good.error());
+    }
+    entry_loaded = entry_loaded || (header->e_entry >= segment.p_paddr &&
+                                    header->e_entry - segment.p_paddr < segment.p_filesz);
+  }
+  if (!entry_loaded) {
+    return Fail(
+        ErrorCode::kCorrupt,
+        "damaged: its entry point {:#x} is in none of the segments it loads; fetch it again",
+        header->e_entry);
+  }
+  return Elf{.entry = header->e_entry, .segments = std::move(*segments)};
+}
+
+/// Whether segments that lie in memory as in their file, the first one in its place, can be moved
+/// to theirs one after the other: each downwards or not at all, and none onto another.
+bool CanSettle(const std::vector<Elf64_Phdr>& segments, Gpa image_start) {
+  std::uint64_t file_end = 0;
+  Gpa place_end = 0;
+  for (const Elf64_Phdr& s : segments) {
+    // Checked before: these sums do not wrap.
+    if (s.p_offset < file_end || s.p_paddr < place_end || s.p_paddr > image_start + s.p_offset) {
+      return false;
+    }
+    file_end = s.p_offset + s.p_filesz;
+    place_end = s.p_paddr + s.p_memsz;
+  }
+  return segments.front().p_paddr == image_start + segments.front().p_offset;
 }
 
 /// The fields that Linux looks at although no setup code of its own ran. The values are those of
@@ -118,6 +159,20 @@ Result<void> LoadSegment(const GuestMemory& memory, const ByteSource& image,
   return header;
 }
 
+LoadedKernel Loaded(const Elf& elf) {
+  Gpa start = std::numeric_limits<Gpa>::max();
+  Gpa end = 0;
+  for (const Elf64_Phdr& segment : elf.segments) {
+    start = std::min(start, segment.p_paddr);
+    end = std::max(end, segment.p_paddr + segment.p_memsz);
+  }
+  return {.entry = elf.entry,
+          .range = {.start = start, .size = end - start},
+          .format = "ELF",
+          .note = {},
+          .header = StandInHeader()};
+}
+
 }  // namespace
 
 bool IsElf(std::span<const std::byte> head) {
@@ -125,40 +180,39 @@ bool IsElf(std::span<const std::byte> head) {
 }
 
 Result<LoadedKernel> LoadElfKernel(const GuestMemory& memory, const ByteSource& image) {
-  auto header = ReadFileHeader(image);
-  if (!header) {
-    return tl::make_unexpected(header.error());
+  const auto elf = ReadElf(memory, image);
+  if (!elf) {
+    return tl::make_unexpected(elf.error());
   }
-  auto segments = ReadProgramHeaders(image, *header);
-  if (!segments) {
-    return tl::make_unexpected(segments.error());
-  }
-  Gpa start = std::numeric_limits<Gpa>::max();
-  Gpa end = 0;
-  bool entry_loaded = false;
-  for (const Elf64_Phdr& segment : *segments) {
-    if (segment.p_type != PT_LOAD || segment.p_memsz == 0) {
-      continue;
-    }
-    if (auto loaded = LoadSegment(memory, image, segment); !loaded) {
+  for (const Elf64_Phdr& segment : elf->segments) {
+    const auto loaded =
+        memory.At(segment.p_paddr, segment.p_filesz).and_then([&](std::span<std::byte> to) {
+          return image.Read(segment.p_offset, to);
+        });
+    if (!loaded) {
       return tl::make_unexpected(loaded.error());
     }
-    start = std::min(start, segment.p_paddr);
-    end = std::max(end, segment.p_paddr + segment.p_memsz);
-    entry_loaded = entry_loaded || (header->e_entry >= segment.p_paddr &&
-                                    header->e_entry - segment.p_paddr < segment.p_filesz);
   }
-  if (!entry_loaded) {
-    return Fail(
-        ErrorCode::kCorrupt,
-        "damaged: its entry point {:#x} is in none of the segments it loads; fetch it again",
-        header->e_entry);
+  return Loaded(*elf);
+}
+
+std::optional<LoadedKernel> SettleElfKernel(const GuestMemory& memory, GpaRange image) {
+  const auto bytes = memory.At(image.start, image.size);
+  const auto elf =
+      bytes ? ReadElf(memory, MemorySource(*bytes)) : tl::make_unexpected(bytes.error());
+  if (!elf || !CanSettle(elf->segments, image.start)) {
+    return std::nullopt;
   }
-  return LoadedKernel{.entry = header->e_entry,
-                      .range = {.start = start, .size = end - start},
-                      .format = "ELF",
-                      .note = {},
-                      .header = StandInHeader()};
+  // Offsets into the image of what is settled and zeroed up to there.
+  std::uint64_t done = 0;
+  for (const Elf64_Phdr& segment : elf->segments) {
+    const std::uint64_t place = segment.p_paddr - image.start;
+    std::memset(bytes->data() + done, 0, place - done);
+    std::memmove(bytes->data() + place, bytes->data() + segment.p_offset, segment.p_filesz);
+    done = place + segment.p_filesz;
+  }
+  std::memset(bytes->data() + done, 0, bytes->size() - done);
+  return Loaded(*elf);
 }
 
 }  // namespace tidevm::boot

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 
 #include "tidevm/result.h"
@@ -21,5 +22,10 @@ bool IsElf(std::span<const std::byte> head);
 /// Nothing in the file is trusted. Fails with kUnsupported for an ELF of another kind, kCorrupt for
 /// one that does not hold together, kLimitExceeded where guest memory is too small.
 Result<LoadedKernel> LoadElfKernel(const GuestMemory& memory, const ByteSource& image);
+
+/// The same for an image that lies in guest memory already, at `image`, such that its first segment
+/// is where it belongs: the others are moved, and what is no segment becomes zero. nullopt, with
+/// nothing changed, where that cannot be done: for an image that LoadElfKernel() would refuse, too.
+std::optional<LoadedKernel> SettleElfKernel(const GuestMemory& memory, GpaRange image);
 
 }  // namespace tidevm::boot

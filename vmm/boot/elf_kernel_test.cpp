@@ -1,5 +1,8 @@
 #include "vmm/boot/elf_kernel.h"
 
+#include <cstring>
+#include <utility>
+
 #include "vmm/boot/kernel_fixture.h"
 
 namespace tidevm::boot {
@@ -95,6 +98,55 @@ TEST_F(ElfKernelTest, TheEntryMustBeSomethingThatWasLoaded) {
     ExpectRefused(MakeElf([=](Elf& elf) { elf.header.e_entry = entry; }), ErrorCode::kCorrupt,
                   "its entry point");
   }
+}
+
+class SettleElfKernelTest : public test::KernelFixture {
+ protected:
+  static constexpr Gpa kImageAt = test::kTextAt - 0x200000;
+
+  std::optional<LoadedKernel> Settle(const Bytes& image, Gpa at = kImageAt) {
+    EXPECT_TRUE(memory_.Write(at, image));
+    return SettleElfKernel(memory_, {.start = at, .size = image.size()});
+  }
+
+  void ExpectLeftAlone(const Bytes& image, Gpa at = kImageAt) {
+    EXPECT_FALSE(Settle(image, at));
+    const auto bytes = memory_.At(at, image.size()).value();
+    EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), image.begin()));
+  }
+};
+
+TEST_F(SettleElfKernelTest, EverySegmentComesToItsPlaceAndNothingElseStays) {
+  const auto kernel = Settle(test::MakeLinuxElf());
+  ASSERT_TRUE(kernel);
+  const GuestMemory copied = GuestMemory::Create(kMemorySize).value();
+  const auto other = LoadElfKernel(copied, MemorySource(test::MakeLinuxElf()));
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ(kernel->entry, other->entry);
+  EXPECT_EQ(kernel->range, other->range);
+  const auto ours = memory_.At(0, kMemorySize).value();
+  const auto theirs = copied.At(0, kMemorySize).value();
+  EXPECT_EQ(std::memcmp(ours.data(), theirs.data(), kMemorySize), 0);
+}
+
+TEST_F(SettleElfKernelTest, AnotherLayoutIsLeftAlone) {
+  // Not where the first segment is in its place.
+  ExpectLeftAlone(test::MakeLinuxElf(), kImageAt + 0x1000);
+  // Upwards, where it may lie on what is still to be moved.
+  ExpectLeftAlone(test::MakeLinuxElf([](Elf& elf) { elf.segments[1].p_paddr += 0x1000; }));
+  // Not in the order of the file.
+  ExpectLeftAlone(
+      test::MakeLinuxElf([](Elf& elf) { std::swap(elf.segments[1], elf.segments[2]); }));
+  // One onto another: in memory, and in the file.
+  ExpectLeftAlone(test::MakeLinuxElf([](Elf& elf) { elf.segments[2].p_paddr -= 0x4000; }));
+  ExpectLeftAlone(test::MakeLinuxElf([](Elf& elf) { elf.segments[2].p_offset -= 0x5000; }));
+}
+
+TEST_F(SettleElfKernelTest, WhatWouldBeRefusedIsLeftAlone) {
+  ExpectLeftAlone(test::MakeLinuxElf([](Elf& elf) { elf.header.e_machine = EM_386; }));
+  ExpectLeftAlone(test::MakeLinuxElf([](Elf& elf) { elf.segments[2].p_filesz = 1U << 30; }));
+  ExpectLeftAlone(test::MakeLinuxElf([](Elf& elf) { elf.header.e_entry = 0; }));
+  ExpectLeftAlone(Bytes(100));
 }
 
 }  // namespace

@@ -159,6 +159,26 @@ Bytes MakeElf(const std::function<void(Elf&)>& change) {
   return out;
 }
 
+Bytes MakeLinuxElf(const std::function<void(Elf&)>& change) {
+  constexpr std::size_t kTextOffset = 0x200000;
+  constexpr std::size_t kDataOffset = 0x203000;
+  constexpr std::size_t kInitOffset = 0x208000;
+  constexpr std::size_t kInitSize = 0x3000;
+  constexpr std::size_t kFileSize = 0x20c000;
+  const Bytes plain = MakeElf([&](Elf& elf) {
+    elf.segments = {Segment(kTextAt, kTextOffset, kTextSize, kTextSize),
+                    Segment(kTextAt + kDataOffset - kTextOffset, kDataOffset, kDataSize, kDataSize),
+                    // Overlaps its place in the file: 0x1008000.
+                    Segment(kTextAt + 0x7000, kInitOffset, kInitSize, kInitSize + 0x2000)};
+    if (change) {
+      change(elf);
+    }
+  });
+  Bytes out = Pattern(kFileSize);
+  std::copy(plain.begin(), plain.begin() + 0x1000, out.begin());  // its headers
+  return out;
+}
+
 Bytes Compress(Compression compression, std::span<const std::byte> content) {
   if (compression == Compression::kLz4) {
     return Lz4(content);

@@ -40,6 +40,10 @@ struct Elf {
 /// written.
 Bytes MakeElf(const std::function<void(Elf&)>& change = {});
 
+/// One laid out as Linux is: the first segment at kTextAt and 2 MiB into the file, the second
+/// beside it in both, the third lower in memory than that would be. `change` may spoil its headers.
+Bytes MakeLinuxElf(const std::function<void(Elf&)>& change = {});
+
 /// What a bzImage's payload is: the stream, then for all but gzip the unpacked size.
 Bytes MakePayload(Compression compression, std::span<const std::byte> content);
 
