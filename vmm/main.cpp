@@ -1,11 +1,13 @@
 // tidevm: reads the command line, builds a machine, runs it.
 #include <fcntl.h>
+#include <pthread.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -43,6 +45,17 @@ std::shared_ptr<spdlog::logger> MakeLogger() {
   const auto sink = LogSink::Open(STDERR_FILENO);
   return sink ? std::make_shared<spdlog::logger>("tidevm", *sink)
               : spdlog::stderr_logger_mt("tidevm");
+}
+
+/// Stacks of glibc's 8 MiB would each be given a huge page, 2 MiB, on hosts that give those to
+/// everybody; our threads need a few KiB.
+void KeepThreadStacksSmall() {
+  constexpr std::size_t kStackSize = 512U << 10;
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, kStackSize);
+  ::pthread_setattr_default_np(&attributes);
+  ::pthread_attr_destroy(&attributes);
 }
 
 int Report(const Error& error, int status) {
@@ -109,6 +122,7 @@ int Execute(const MachineOptions& options) {
 int main(int argc, char** argv) {
   using namespace tidevm;  // NOLINT(google-build-using-namespace)
   machine::FillStandardDescriptors();
+  machine::KeepThreadStacksSmall();
   spdlog::set_default_logger(machine::MakeLogger());
   spdlog::set_formatter(machine::MakeLogFormatter(machine::RequestedLogFormat(argc, argv)));
   const auto command = machine::ParseCommandLine(argc, argv);

@@ -212,10 +212,8 @@ class Soak : public GuestTest {
     ASSERT_EQ(remembered.size(), kRemembered);
   }
 
-  /// Resident memory of all mappings but the guest's. Where a thread's stack happens to lie on a
-  /// huge page's boundary it may have one: that says nothing, and is left out.
+  /// Resident memory of all mappings but the guest's.
   void ReadRss(long& rss_kib) {
-    constexpr long kStackKib = 8 << 10;
     std::ifstream maps(fmt::format("/proc/{}/smaps", vm_->process().pid()));
     long size = 0;
     int guest_mappings = 0;
@@ -230,8 +228,6 @@ class Soak : public GuestTest {
         guest_mappings += size == kGuestKib ? 1 : 0;
       } else if (key == "Rss:" && size != kGuestKib) {
         rss_kib += kib;
-      } else if (key == "AnonHugePages:" && size == kStackKib) {
-        rss_kib -= kib;
       }
     }
     ASSERT_EQ(guest_mappings, 1);
