@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace tidevm::fuzzing {
@@ -27,5 +28,9 @@ class Script {
 
   std::string_view rest_;
 };
+
+/// Each target that reads scripts says what commands there are, for new ones to be made of. In them
+/// '#' is a digit from 0 to 4, '%' a hexadecimal one, '$' a number at some edge.
+std::span<const std::string_view> Vocabulary();
 
 }  // namespace tidevm::fuzzing
