@@ -220,18 +220,6 @@ std::size_t BareMetalTest::LogLinesWith(std::string_view text) const {
       [&](const std::string& line) { return line.find(text) != std::string::npos; }));
 }
 
-bool BareMetalTest::KvmInterprets() {
-  static const bool interprets = [] {
-    auto check = ChildProcess::Start({TidevmBinary(), "--check-host"});
-    if (!check || !check->WaitForExit(Clock::now() + kPatience)) {
-      ADD_FAILURE() << "tidevm --check-host does not end";
-      return false;
-    }
-    return check->Transcript().find("interprets guest kernels") != std::string::npos;
-  }();
-  return interprets;
-}
-
 bool Reached(const OperationEnd& operation, std::string_view phase) {
   return std::ranges::any_of(operation.phases,
                              [&](const auto& reached) { return reached.first == phase; });

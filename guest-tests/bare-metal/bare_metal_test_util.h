@@ -62,9 +62,6 @@ class BareMetalTest : public ::testing::Test {
   /// Lines of the VMM's log that have `text` in them.
   std::size_t LogLinesWith(std::string_view text) const;
 
-  /// Whether the KVM at hand interprets guest kernels, as tidevm's own probe says.
-  static bool KvmInterprets();
-
   std::unique_ptr<GuestVm> vm_;
 
  private:

@@ -2,32 +2,29 @@
 
 #include <cstdint>
 
-// Compiled with -fno-builtin and -fno-tree-loop-distribute-patterns, or these would call
-// themselves.
+// String instructions, for the compiler makes calls of these very functions out of loops.
 extern "C" {
 
-void* memcpy(void* to, const void* from, std::size_t size) { return memmove(to, from, size); }
+void* memcpy(void* to, const void* from, std::size_t size) {
+  void* target = to;
+  asm volatile("rep movsb" : "+D"(target), "+S"(from), "+c"(size) : : "memory");
+  return to;
+}
 
 void* memmove(void* to, const void* from, std::size_t size) {
-  auto* const target = static_cast<std::uint8_t*>(to);
-  const auto* const source = static_cast<const std::uint8_t*>(from);
-  if (target < source) {
-    for (std::size_t i = 0; i < size; ++i) {
-      target[i] = source[i];
-    }
-  } else {
-    for (std::size_t i = size; i > 0; --i) {
-      target[i - 1] = source[i - 1];
-    }
+  const auto distance = reinterpret_cast<std::uintptr_t>(to) - reinterpret_cast<std::uintptr_t>(from);
+  if (distance >= size) {
+    return memcpy(to, from, size);
   }
+  void* target = static_cast<std::uint8_t*>(to) + size - 1;
+  const void* source = static_cast<const std::uint8_t*>(from) + size - 1;
+  asm volatile("std\nrep movsb\ncld" : "+D"(target), "+S"(source), "+c"(size) : : "memory", "cc");
   return to;
 }
 
 void* memset(void* to, int value, std::size_t size) {
-  auto* const target = static_cast<std::uint8_t*>(to);
-  for (std::size_t i = 0; i < size; ++i) {
-    target[i] = static_cast<std::uint8_t>(value);
-  }
+  void* target = to;
+  asm volatile("rep stosb" : "+D"(target), "+c"(size) : "a"(value) : "memory");
   return to;
 }
 

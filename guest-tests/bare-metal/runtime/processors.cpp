@@ -13,22 +13,12 @@
 namespace tidevm::bare_metal {
 namespace {
 
-struct [[gnu::packed]] TablePointer {
-  std::uint16_t limit;
-  std::uint64_t base;
-};
-
 /// In the trampoline's page, for the processor that is on its way.
 struct TrampolineData {
-  std::uint16_t gdt_limit;
-  std::uint16_t gdt_base[2];
-  std::uint16_t unused;
   std::uint64_t page_tables;
   std::uint64_t stack_top;
   EntryState entry;
 };
-static_assert(TRAMPOLINE_DATA + offsetof(TrampolineData, gdt_limit) == TRAMPOLINE_GDT);
-static_assert(offsetof(TrampolineData, gdt_base) == 2);
 static_assert(TRAMPOLINE_DATA + offsetof(TrampolineData, page_tables) == TRAMPOLINE_CR3);
 static_assert(TRAMPOLINE_DATA + offsetof(TrampolineData, stack_top) == TRAMPOLINE_STACK);
 static_assert(TRAMPOLINE_DATA + offsetof(TrampolineData, entry) == TRAMPOLINE_ENTRY);
@@ -80,11 +70,6 @@ void StartProcessor(ApicId target, ProcessorFunction function) {
   Copy(TRAMPOLINE_BASE, trampoline_begin, trampoline_end);
   TrampolineData& data = Data();
   data = {};
-  TablePointer gdt{};
-  asm volatile("sgdt %0" : "=m"(gdt));
-  data.gdt_limit = gdt.limit;
-  data.gdt_base[0] = static_cast<std::uint16_t>(gdt.base);
-  data.gdt_base[1] = static_cast<std::uint16_t>(gdt.base >> 16);
   asm volatile("mov %%cr3, %0" : "=r"(data.page_tables));
   data.stack_top = reinterpret_cast<std::uint64_t>(stacks[target] + kStackSize);
   function_to_run = function;

@@ -27,17 +27,30 @@ trampoline_begin:
         rdmsr
         mov     %eax, %cs:TRAMPOLINE_ENTRY + 48
 
-        // Intel SDM vol. 3A, 9.8.5: PAE, the page tables, long mode enabled, then paging.
-        or      $0x100, %eax            // LME
-        wrmsr
-        lgdtl   %cs:TRAMPOLINE_GDT
+        // Intel SDM vol. 3A, 9.9.1 and 9.8.5: protected mode; then PAE, the page tables, long mode
+        // enabled, and paging.
+        lgdtl   %cs:trampoline_gdt_pointer - trampoline_begin
+        mov     $0x11, %eax             // ET, PE; caches on
+        mov     %eax, %cr0
+        ljmpl   $TRAMPOLINE_CS, $(TRAMPOLINE_BASE + protected_mode - trampoline_begin)
+
+        .code32
+protected_mode:
+        mov     $BOOT_DS, %eax
+        mov     %eax, %ds
+        mov     %eax, %es
+        mov     %eax, %ss
         mov     $0x20, %eax             // PAE
         mov     %eax, %cr4
-        mov     %cs:TRAMPOLINE_CR3, %eax
+        mov     TRAMPOLINE_BASE + TRAMPOLINE_CR3, %eax
         mov     %eax, %cr3
-        mov     $0x80000011, %eax       // PG, ET, PE; caches on
+        mov     $0xc0000080, %ecx       // EFER
+        rdmsr
+        or      $0x100, %eax            // LME
+        wrmsr
+        mov     $0x80000011, %eax       // and PG
         mov     %eax, %cr0
-        ljmpl   $BOOT_CS, $(TRAMPOLINE_BASE + long_mode - trampoline_begin)
+        ljmp    $BOOT_CS, $(TRAMPOLINE_BASE + long_mode - trampoline_begin)
 
         .code64
 long_mode:
@@ -57,6 +70,17 @@ long_mode:
         mov     TRAMPOLINE_STACK(%rax), %rsp
         mov     $ProcessorMain, %eax
         call    *%rax
+
+        // Intel SDM vol. 3A, 3.4.5: flat, 4 KiB granularity, ring 0, accessed.
+        .balign 8
+trampoline_gdt:
+        .quad   0
+        .quad   0x00cf9b000000ffff      // TRAMPOLINE_CS
+        .quad   0x00af9b000000ffff      // BOOT_CS
+        .quad   0x00cf93000000ffff      // BOOT_DS
+trampoline_gdt_pointer:
+        .word   trampoline_gdt_pointer - trampoline_gdt - 1
+        .long   TRAMPOLINE_BASE + trampoline_gdt - trampoline_begin
 trampoline_end:
 
         .code16
