@@ -102,6 +102,11 @@ Result<FileArguments> FileArgumentsOf(const Files& files, const VmSettings& sett
 
 }  // namespace
 
+std::chrono::seconds Patience() {
+  const char* const seconds = std::getenv("TIDEVM_TEST_PATIENCE");
+  return std::chrono::seconds(seconds == nullptr ? 180 : std::atoi(seconds));
+}
+
 Result<Files> FilesFromEnvironment() {
   Files files;
   for (const auto& [name, into] : {std::pair{"TIDEVM_BIN", &files.tidevm},

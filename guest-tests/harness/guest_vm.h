@@ -21,8 +21,9 @@ namespace tidevm::guest_tests {
 using tidectl::Json;
 
 /// How long anything may take. Emulated hosts are slow, and machines are loaded: this is for
-/// telling a hang, not for measuring.
-inline constexpr std::chrono::seconds kPatience{180};
+/// telling a hang, not for measuring. TIDEVM_TEST_PATIENCE, in seconds, where hangs are expected.
+std::chrono::seconds Patience();
+inline const std::chrono::seconds kPatience = Patience();
 
 /// Where the program and the guest's files are.
 struct Files {

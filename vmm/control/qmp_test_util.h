@@ -48,6 +48,8 @@ class Client {
   void Receive();
   std::optional<Json> TakeMessage();
   bool gone() const { return gone_; }
+  // To wait for input with.
+  int fd() const { return fd_.get(); }
 
  private:
   UniqueFd fd_;

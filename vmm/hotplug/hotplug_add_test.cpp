@@ -45,16 +45,17 @@ TEST(HotplugAdd, RefusesWhatIsPluggedOrBeingPlugged) {
   }
 }
 
+// Pitfall 1.
 TEST(HotplugAdd, AfterAParkRevivesAndMakesNothingNew) {
   TestBench bench(4, 1);
-  for (int round = 0; round < 50; ++round) {
+  for (int round = 0; round < 100; ++round) {
     bench.Plug(1);
     bench.controller.Remove(1).value();
     bench.Obey();
   }
   bench.Plug(1);
   EXPECT_EQ(bench.made, 2) << "the boot vCPU and this one";
-  EXPECT_EQ(bench.vcpus[1]->revivals, 50);
+  EXPECT_EQ(bench.vcpus[1]->revivals, 100);
   EXPECT_EQ(bench.controller.thread_count(), 2U);
 }
 
@@ -183,6 +184,7 @@ TEST(HotplugAdd, StartFailureFailsTheOperationAndTheNextWorks) {
   bench.Obey();
   EXPECT_EQ(next->outcome, Outcome::kDone);
   EXPECT_EQ(bench.made, 2);
+  EXPECT_EQ(bench.with_thread(), (CpuSet{0, 1}));
 }
 
 TEST(HotplugAdd, ReviveFailureFailsTheOperationAndTheNextWorks) {

@@ -91,6 +91,24 @@ TEST(HotplugRemove, AddBehindAnEjectionWaitsForTheJoin) {
   EXPECT_EQ(bench.present(), (CpuSet{0, 1}));
 }
 
+// Pitfall 2.
+TEST(HotplugRemove, AddWhileTheThreadEndsWaitsForTheJoinToo) {
+  TestBench bench(4, 2);
+  const Operation& removal = bench.AskedFor(1);
+  bench.guest.Eject(1);
+  bench.Settle();
+  const Operation* const add = bench.controller.Add(1, {}).value();
+  EXPECT_EQ(bench.vcpus[1]->revivals, 0);
+  EXPECT_THAT(bench.guest.Scan(), IsEmpty());
+
+  bench.EndThreads();
+  EXPECT_EQ(removal.outcome, Outcome::kDone);
+  EXPECT_EQ(bench.vcpus[1]->joins, 1);
+  EXPECT_EQ(bench.vcpus[1]->starts, 2);
+  bench.Obey();
+  EXPECT_EQ(add->outcome, Outcome::kDone);
+}
+
 // Pitfalls 2 and 17.
 TEST(HotplugRemove, StormFromOneToAllAndBackLeavesNothingPending) {
   TestBench bench(8, 1);
