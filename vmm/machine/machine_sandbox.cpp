@@ -52,8 +52,9 @@ Result<void> Machine::PrepareSandbox() {
       spdlog::info("seccomp: calls outside the lists are made, and go to the kernel's log");
       break;
     case sandbox::Mode::kOff:
-      spdlog::info("seccomp: off{}",
-                   sandbox::kSanitized ? ", as in all builds with sanitizers" : "");
+      spdlog::info("seccomp: off{}", sandbox::kInstrumented
+                                         ? ", as in all builds with sanitizers or counted lines"
+                                         : "");
       break;
   }
   const bool json = options_.log_format == LogFormat::kJson;

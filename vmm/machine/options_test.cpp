@@ -123,7 +123,7 @@ TEST(SeccompOption, HasThreeModesAndIsOnInWhatUsersRun) {
   const auto mode = [](auto... words) {
     return std::get<MachineOptions>(*Parse("--kernel", "vmlinuz", words...)).seccomp;
   };
-  EXPECT_EQ(mode(), sandbox::kSanitized ? sandbox::Mode::kOff : sandbox::Mode::kOn);
+  EXPECT_EQ(mode(), sandbox::kInstrumented ? sandbox::Mode::kOff : sandbox::Mode::kOn);
   EXPECT_EQ(mode("--seccomp", "on"), sandbox::Mode::kOn);
   EXPECT_EQ(mode("--seccomp", "log"), sandbox::Mode::kLog);
   EXPECT_EQ(mode("--seccomp", "off"), sandbox::Mode::kOff);

@@ -32,7 +32,7 @@ void Become(ThreadKind kind, const SandboxOptions& options, const std::function<
   if (!sandbox || !DropPrivileges()) {
     Leave(kNotConfined);
   }
-  if (kind == ThreadKind::kVcpu && kSanitized) {
+  if (kind == ThreadKind::kVcpu && kInstrumented) {
     std::thread([&] {
       enter(ThreadKind::kMachine, "machine");
       enter(ThreadKind::kVcpu, "vcpu-7");
