@@ -42,7 +42,7 @@ constexpr Path kPowerButton = "\\_SB.PWRB";
 /// the line is not lost. One _EVT rather than _Lxx: Linux hands the GSI to either, and says "excess
 /// arguments" of a method that does not take one.
 Term GenericEventDevice() {
-  constexpr Path kRegion = "PREG";
+  constexpr Path kPowerRegion = "PREG";
   constexpr Path kPressed = "PBTN";  // reading it clears it
   constexpr std::uint64_t kPressedNotification = 0x80;
   return Device(
@@ -52,9 +52,9 @@ Term GenericEventDevice() {
           Name("_UID", Integer(0)),
           Name("_CRS", ResourceTemplate({Interrupt(Trigger::kLevel, layout::kCpuHotplugGsi),
                                          Interrupt(Trigger::kLevel, layout::kPowerButtonGsi)})),
-          OperationRegion(kRegion, aml::Space::kSystemIo,
+          OperationRegion(kPowerRegion, aml::Space::kSystemIo,
                           layout::kPowerPort + layout::kPowerButtonOffset, 1),
-          Field(kRegion, aml::Access::kByte, aml::Update::kWriteAsZeros,
+          Field(kPowerRegion, aml::Access::kByte, aml::Update::kWriteAsZeros,
                 {aml::FieldUnit::Named(kPressed, 8)}),
           Method(
               "_EVT", 1, aml::Sync::kNotSerialized,
@@ -81,11 +81,11 @@ Term Uart() {
 
 /// QEMU docs/specs/pvpanic.rst.
 Term Pvpanic() {
-  constexpr std::uint64_t kPresentAndWorking = 0xf;
+  constexpr std::uint64_t kPresent = 0xf;
   return Device("\\_SB.PEVT", {
                                   Name("_HID", String("QEMU0001")),
                                   Name("_CRS", ResourceTemplate({Io(layout::kPvpanicPort, 1)})),
-                                  Name("_STA", Integer(kPresentAndWorking)),
+                                  Name("_STA", Integer(kPresent)),
                               });
 }
 

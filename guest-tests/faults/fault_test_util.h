@@ -8,6 +8,7 @@
 #include <string>
 
 #include "guest-tests/faults/fault_injector.h"
+#include "guest-tests/harness/ordinary_user.h"
 #include "guest-tests/linux/guest_test_util.h"
 #include "vmm/kvm/kvm_abi.h"
 
@@ -27,6 +28,10 @@ class FaultTest : public GuestTest {
     directory_ = directory;
     TIDEVM_ASSERT_OK(injector, FaultInjector::Create(directory_));
     faults_ = std::make_unique<FaultInjector>(std::move(injector));
+    if (AsUserWanted()) {
+      TIDEVM_ASSERT_DONE(GiveToOrdinaryUser(directory_));
+      TIDEVM_ASSERT_DONE(GiveToOrdinaryUser(directory_ + "/faults"));
+    }
   }
   void TearDown() override {
     vm_.reset();

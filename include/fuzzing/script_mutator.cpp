@@ -104,7 +104,7 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
   for (std::size_t changes = 1 + mutator.Below(4); changes > 0; --changes) {
     mutator.Change(lines);
   }
-  return Write(lines, data, max_size);
+  return tidevm::fuzzing::Write(lines, data, max_size);
 }
 
 /// The beginning of one, the end of the other.
@@ -118,5 +118,5 @@ extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* data1, std:
   lines.resize(mutator.Below(lines.size() + 1));
   const auto from = static_cast<std::ptrdiff_t>(mutator.Below(others.size() + 1));
   lines.insert(lines.end(), others.begin() + from, others.end());
-  return Write(lines, out, max_size);
+  return tidevm::fuzzing::Write(lines, out, max_size);
 }

@@ -8,9 +8,11 @@
 #include <utility>
 
 namespace tidevm::tidectl {
-namespace {
 
 using Json = nlohmann::json;
+
+namespace {
+
 using Label = std::pair<std::string_view, std::string>;
 
 std::string Escaped(std::string_view text) {

@@ -8,14 +8,12 @@
 
 #include "tidevm/guest_layout.h"
 #include "vmm/boot/boot_entry.h"
+#include "vmm/boot/size_test_util.h"
 
 namespace tidevm::boot {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr std::uint64_t kMiB = 1ULL << 20;
-constexpr std::uint64_t kGiB = 1ULL << 30;
 
 /// What every guest has, with low RAM up to `low_end`.
 std::vector<E820Entry> CommonMap(Gpa low_end) {

@@ -10,15 +10,13 @@
 #include <utility>
 
 #include "tidevm/guest_layout.h"
+#include "vmm/boot/size_test_util.h"
 #include "vmm/boot/size_text.h"
 
 namespace tidevm::boot {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr std::uint64_t kMiB = 1ULL << 20;
-constexpr std::uint64_t kGiB = 1ULL << 30;
 
 TEST(SizeText, GroupsDigitsAndNamesWholeMebibytes) {
   EXPECT_EQ(Grouped(0), "0");

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tidevm/guest_layout.h"
+#include "vmm/boot/size_test_util.h"
 #include "vmm/boot/test_images.h"
 
 namespace tidevm::boot {
@@ -14,7 +15,6 @@ namespace {
 using test::Bytes;
 using ::testing::HasSubstr;
 
-constexpr std::uint64_t kMiB = 1ULL << 20;
 constexpr Gpa kKernelEnd = 20 * kMiB + 1;
 constexpr Gpa kLastAddress = 0x7fffffff;
 

@@ -340,13 +340,36 @@ void Story::RequireSame() {
 }  // namespace tidevm::devices
 
 std::span<const std::string_view> tidevm::fuzzing::Vocabulary() {
-  static constexpr std::string_view kCommands[] = {
-      "read 0x3f% 1",   "read 0x3f8 1 %", "read 0x3fa 1",     "read 0x3fd 1",     "read 0x3f% #",
-      "read 0xce% 1",   "read $ 8",       "write 0x3f8 1 %",  "write 0x3f8 1 % %", "write 0x3f9 1 %",
-      "write 0x3fa 1 0x%%", "write 0x3fb 1 0x80", "write 0x3fb 1 3", "write 0x3fc 1 %",
-      "write 0x3fc 1 0x1%", "write 0x3f% # $", "write 0xce% 1 0x%%", "write 0x505 1 #", "write $ 8 $",
-      "fill 1",         "Claim 0x3f% %",  "Claim $ $",        "Claim 0x%00 $",    "Input % #",
-      "Input $ #",      "Output %",       "Output $",         "Output 4096",      "Button", "Reset"};
+  static constexpr std::string_view kCommands[] = {"read 0x3f% 1",
+                                                   "read 0x3f8 1 %",
+                                                   "read 0x3fa 1",
+                                                   "read 0x3fd 1",
+                                                   "read 0x3f% #",
+                                                   "read 0xce% 1",
+                                                   "read $ 8",
+                                                   "write 0x3f8 1 %",
+                                                   "write 0x3f8 1 % %",
+                                                   "write 0x3f9 1 %",
+                                                   "write 0x3fa 1 0x%%",
+                                                   "write 0x3fb 1 0x80",
+                                                   "write 0x3fb 1 3",
+                                                   "write 0x3fc 1 %",
+                                                   "write 0x3fc 1 0x1%",
+                                                   "write 0x3f% # $",
+                                                   "write 0xce% 1 0x%%",
+                                                   "write 0x505 1 #",
+                                                   "write $ 8 $",
+                                                   "fill 1",
+                                                   "Claim 0x3f% %",
+                                                   "Claim $ $",
+                                                   "Claim 0x%00 $",
+                                                   "Input % #",
+                                                   "Input $ #",
+                                                   "Output %",
+                                                   "Output $",
+                                                   "Output 4096",
+                                                   "Button",
+                                                   "Reset"};
   return kCommands;
 }
 

@@ -9,7 +9,7 @@
 namespace tidevm::devices {
 namespace {
 
-class CountingEvents final : public PanicEvents {
+class CountingPanics final : public PanicEvents {
  public:
   void OnPanicked() override { ++panics; }
   void OnCrashLoaded() override { ++crash_loads; }
@@ -18,7 +18,7 @@ class CountingEvents final : public PanicEvents {
 };
 
 TEST(PvpanicDeviceTest, SaysWhatItSupports) {
-  CountingEvents events;
+  CountingPanics events;
   PvpanicDevice device(events);
   EXPECT_EQ(ReadByte(device, 0), 0x03);
 }
@@ -31,7 +31,7 @@ TEST(PvpanicDeviceTest, WritesBecomeEvents) {
   for (const auto& [value, panics, crash_loads] :
        {Case{0, 0, 0}, Case{1, 1, 0}, Case{2, 0, 1}, Case{3, 1, 0}, Case{4, 0, 0},
         Case{0xff, 1, 0}}) {
-    CountingEvents events;
+    CountingPanics events;
     PvpanicDevice device(events);
     WriteByte(device, 0, value);
     EXPECT_EQ(events.panics, panics) << int{value};
@@ -40,7 +40,7 @@ TEST(PvpanicDeviceTest, WritesBecomeEvents) {
 }
 
 TEST(PvpanicDeviceTest, OddWidthsDoNothing) {
-  CountingEvents events;
+  CountingPanics events;
   PvpanicDevice device(events);
   for (const std::size_t width : {2U, 4U, 8U}) {
     EXPECT_EQ(ReadWide(device, 0, width), std::vector<std::byte>(width, std::byte{0xff}));

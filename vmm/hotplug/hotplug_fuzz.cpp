@@ -366,14 +366,13 @@ void Story::Drain() {
 
 std::span<const std::string_view> tidevm::fuzzing::Vocabulary() {
   static constexpr std::string_view kCommands[] = {
-      "read 4 1",  "read 8 4",      "read % #",      "write 0 4 #",   "write 0 4 $",
-      "write 4 1 #", "write 4 1 8", "write 5 1 #",   "write 8 4 #",   "write % # $",
-      "scan",      "probe #",       "eject #",       "eject $",       "ost # 1 0",
-      "ost # 1 0x80", "ost # 3 0",  "ost # 3 0x82",  "ost # 3 0x84",  "Plug #",
-      "Plug # 5",  "Unplug #",      "Unplug # 5",    "Want 0x1",      "Want 0x%",
-      "Cancel #",  "Cancel %",      "Xpire 10",      "Xpire",         "Notice",
-      "Ended #",   "Started #",     "Left #",        "Arm #",         "Disarm #",
-      "Triple #",  "Reset",         "Hold",          "Go"};
+      "read 4 1",     "read 8 4",    "read % #",    "write 0 4 #",  "write 0 4 $", "write 4 1 #",
+      "write 4 1 8",  "write 5 1 #", "write 8 4 #", "write % # $",  "scan",        "probe #",
+      "eject #",      "eject $",     "ost # 1 0",   "ost # 1 0x80", "ost # 3 0",   "ost # 3 0x82",
+      "ost # 3 0x84", "Plug #",      "Plug # 5",    "Unplug #",     "Unplug # 5",  "Want 0x1",
+      "Want 0x%",     "Cancel #",    "Cancel %",    "Xpire 10",     "Xpire",       "Notice",
+      "Ended #",      "Started #",   "Left #",      "Arm #",        "Disarm #",    "Triple #",
+      "Reset",        "Hold",        "Go"};
   return kCommands;
 }
 

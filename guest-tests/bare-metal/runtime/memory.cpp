@@ -12,7 +12,8 @@ void* memcpy(void* to, const void* from, std::size_t size) {
 }
 
 void* memmove(void* to, const void* from, std::size_t size) {
-  const auto distance = reinterpret_cast<std::uintptr_t>(to) - reinterpret_cast<std::uintptr_t>(from);
+  const auto distance =
+      reinterpret_cast<std::uintptr_t>(to) - reinterpret_cast<std::uintptr_t>(from);
   if (distance >= size) {
     return memcpy(to, from, size);
   }
