@@ -28,6 +28,7 @@ void HotplugController::HandleDeadlines(Clock::time_point now) {
   if (paused_since_ || resetting_) {
     return;
   }
+  HandleIntents();  // what the guest has done in time
   for (const Operation* const operation : log_.Overdue(now)) {
     const CpuId cpu = operation->cpu;
     if (!operation->pending()) {

@@ -109,6 +109,29 @@ TEST(HotplugRemove, AddWhileTheThreadEndsWaitsForTheJoinToo) {
   EXPECT_EQ(add->outcome, Outcome::kDone);
 }
 
+// Found by hotplug_fuzz.
+TEST(HotplugRemove, WhatAnsweredAnotherRemovalIsNoAnswerToTheNext) {
+  TestBench bench(4, 2);
+  const Operation* const first = bench.controller.Remove(1).value();
+  bench.guest.Scan();  // the machine thread has not heard of it when its client thinks otherwise
+  bench.controller.Cancel(first->id).value();
+  const Operation* const second = bench.controller.Remove(1).value();
+  bench.Settle();
+  EXPECT_FALSE(second->acknowledged());
+  EXPECT_THAT(PhasesOf(*second), ElementsAre(Phase::kRequested, Phase::kNotified));
+  bench.Obey();
+  EXPECT_EQ(second->outcome, Outcome::kDone);
+}
+
+TEST(HotplugRemove, AnswersInTimeCountAlsoWhereTheyAreHeardOfAtTheDeadline) {
+  TestBench bench(4, 2);
+  const Operation* const removal = bench.controller.Remove(1).value();
+  bench.guest.Scan();
+  bench.LetTimePass();
+  EXPECT_EQ(removal->outcome, Outcome::kTimedOut);
+  EXPECT_THAT(removal->reason, HasSubstr("took notice, and did not give it up"));
+}
+
 // Pitfalls 2 and 17.
 TEST(HotplugRemove, StormFromOneToAllAndBackLeavesNothingPending) {
   TestBench bench(8, 1);

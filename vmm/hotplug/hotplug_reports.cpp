@@ -14,12 +14,14 @@ void HotplugController::HandleIntents() {
     Operation* const current = slots_[intent.cpu].current;
     switch (intent.kind) {
       case IntentKind::kInsertAcknowledged:
-        if (current != nullptr && current->kind == OperationKind::kAdd) {
+        if (current != nullptr && current->kind == OperationKind::kAdd &&
+            current->CanBeAnsweredAt(intent.when)) {
           log_.Reach(*current, Phase::kAcknowledged, intent.when);
         }
         break;
       case IntentKind::kRemoveAcknowledged:
-        if (current != nullptr && current->kind == OperationKind::kRemove) {
+        if (current != nullptr && current->kind == OperationKind::kRemove &&
+            current->CanBeAnsweredAt(intent.when)) {
           log_.Reach(*current, Phase::kAcknowledged, intent.when);
         }
         break;
@@ -51,7 +53,8 @@ void HotplugController::HandleOst(const Intent& intent) {
     // A guest that does not say what is online may have it online from here on.
     slot.relied_on = slot.relied_on || (*slot.registered && !guest_arms_);
   }
-  if (slot.current == nullptr || !slot.current->acknowledged()) {
+  if (slot.current == nullptr || !slot.current->acknowledged() ||
+      !slot.current->CanBeAnsweredAt(intent.when)) {
     return;
   }
   if (slot.current->kind == OperationKind::kAdd) {

@@ -106,6 +106,13 @@ bool Operation::HasReachedSinceNotified(Phase phase) const {
   return found != reached.rend() && found->phase == phase;
 }
 
+bool Operation::CanBeAnsweredAt(Clock::time_point when) const {
+  const auto notified = std::find_if(reached.rbegin(), reached.rend(), [](const Reached& reach) {
+    return reach.phase == Phase::kNotified;
+  });
+  return notified != reached.rend() && notified->when <= when;
+}
+
 std::string DescribeOst(std::uint32_t event, std::uint32_t status) {
   return fmt::format("_OST event {:#x} status {:#x}: {}", event, status, StatusName(event, status));
 }

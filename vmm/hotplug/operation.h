@@ -55,6 +55,9 @@ struct Operation {
   bool acknowledged() const { return HasReachedSinceNotified(Phase::kAcknowledged); }
   /// Since the event was last raised: a guest reset raises it again, for another guest.
   bool HasReachedSinceNotified(Phase phase) const;
+  /// Whether what the guest did at `when` can be an answer: the event was raised by then. What it
+  /// did earlier, and the machine thread hears of only now, answered another operation.
+  bool CanBeAnsweredAt(Clock::time_point when) const;
 };
 
 /// An _OST status in words. ACPI 6.4, 6.3.5, as far as CPU hotplug uses it.

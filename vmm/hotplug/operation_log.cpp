@@ -19,6 +19,9 @@ Operation& OperationLog::Begin(OperationKind kind, CpuId cpu, std::string device
 }
 
 void OperationLog::Note(Operation& operation, Phase phase, Clock::time_point when) {
+  if (!operation.reached.empty()) {  // what was so before the request, is so from the request on
+    when = std::max(when, operation.reached.front().when);
+  }
   const auto later =
       std::ranges::upper_bound(operation.reached, when, {}, &Operation::Reached::when);
   operation.reached.insert(later, {.phase = phase, .when = when});
