@@ -60,8 +60,9 @@ TEST_F(WatchTest, EndOfTheVmIsSaidOnTheTerminalAsItWas) {
   auto process = Watch();
   EXPECT_EQ(Run({"quit"}), kExitHappened);
   StopServer();
-  ExpectRestored(*process);
+  process->ReadUntil(kLeft);
   process->ReadUntil("tidectl: the VM ended (host-qmp-quit)");
+  EXPECT_TRUE(process->EchoesAndWaitsForLines());
   const int status = process->Wait();
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == kExitFailed) << status;
 }
