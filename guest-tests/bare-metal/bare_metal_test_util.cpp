@@ -15,6 +15,8 @@
 namespace tidevm::guest_tests {
 namespace {
 
+constexpr std::uint64_t kGuestMebibytes = 32;
+
 std::string FromEnvironment(const char* name, const char* otherwise) {
   const char* const value = std::getenv(name);
   return value == nullptr ? otherwise : value;
@@ -42,7 +44,7 @@ Result<void> BareMetalTest::Start(const std::string& guest, VmSettings settings)
       .tidevm = TidevmBinary(),
       .kernel = FromEnvironment("TIDEVM_BARE_METAL", TIDEVM_BARE_METAL_GUESTS) + "/" + guest,
       .initrd = {}};
-  settings.memory = "32M";
+  settings.memory = fmt::format("{}M", kGuestMebibytes);
   settings.initrd = false;
   settings.extra_cmdline =
       std::string("case=") + ::testing::UnitTest::GetInstance()->current_test_info()->name();
@@ -186,15 +188,9 @@ void BareMetalTest::ExpectResetsAtAPace() {
 }
 
 std::uint64_t BareMetalTest::resident_kib() const {
-  std::ifstream file(fmt::format("/proc/{}/status", vm_->process().pid()));
-  constexpr std::string_view kKey = "VmRSS:";
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(kKey)) {
-      return std::strtoull(line.c_str() + kKey.size(), nullptr, 10);
-    }
-  }
-  ADD_FAILURE() << "tidevm has no VmRSS";
-  return 0;
+  const auto resident = vm_->ResidentWithoutGuest(kGuestMebibytes << 10);
+  EXPECT_TRUE(resident.has_value()) << resident.error().message;
+  return resident.value_or(0);
 }
 
 std::string BareMetalTest::threads() const {

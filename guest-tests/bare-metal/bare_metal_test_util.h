@@ -57,7 +57,7 @@ class BareMetalTest : public ::testing::Test {
   /// Once they all have their names, which they give themselves: here a guest can be ready before
   /// the thread of a vCPU that it does not wake has run at all, and nothing tells of that.
   std::string threads() const;
-  /// Resident memory of the VMM.
+  /// Resident memory of the VMM, without the guest's.
   std::uint64_t resident_kib() const;
   /// Lines of the VMM's log that have `text` in them.
   std::size_t LogLinesWith(std::string_view text) const;

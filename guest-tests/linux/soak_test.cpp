@@ -10,7 +10,6 @@
 #include <fstream>
 #include <random>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -22,7 +21,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr CpuId kMax = 8;
-constexpr long kGuestKib = 256 << 10;
+constexpr std::uint64_t kGuestKib = 256 << 10;
 constexpr int kResetEvery = 100;  // requests; a boot takes as long as many of them
 /// Between the medians of the first and the last quarter: malloc's. A leak of 1 KiB a request shows
 /// in a run of 1,000.
@@ -212,31 +211,11 @@ class Soak : public GuestTest {
     ASSERT_EQ(remembered.size(), kRemembered);
   }
 
-  /// Resident memory of all mappings but the guest's.
-  void ReadRss(long& rss_kib) {
-    std::ifstream maps(fmt::format("/proc/{}/smaps", vm_->process().pid()));
-    long size = 0;
-    int guest_mappings = 0;
-    rss_kib = 0;
-    for (std::string line; std::getline(maps, line);) {
-      std::istringstream words(line);
-      std::string key;
-      long kib = 0;
-      words >> key >> kib;
-      if (key == "Size:") {
-        size = kib;
-        guest_mappings += size == kGuestKib ? 1 : 0;
-      } else if (key == "Rss:" && size != kGuestKib) {
-        rss_kib += kib;
-      }
-    }
-    ASSERT_EQ(guest_mappings, 1);
-  }
-
   void TakeSample(int request, std::string kind) {
     Sample sample{.request = request, .kind = std::move(kind)};
     sample.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    ASSERT_NO_FATAL_FAILURE(ReadRss(sample.rss_kib));
+    TIDEVM_ASSERT_OK(resident, vm_->ResidentWithoutGuest(kGuestKib));
+    sample.rss_kib = static_cast<long>(resident);
     sample.descriptors = vm_->open_descriptors();
     sample.threads = vm_->all_threads();
     sample.vcpus = wanted_.size();
