@@ -7,6 +7,7 @@
 
 #include "firmware/acpi_config.h"
 #include "firmware/aml.h"
+#include "firmware/device_status.h"
 #include "firmware/madt.h"
 #include "tidevm/cpu_hotplug_registers.h"
 #include "tidevm/ids.h"
@@ -60,10 +61,9 @@ constexpr Path kEjectMethod = "CEJ0";   // (uid)
 constexpr Path kOstMethod = "COST";     // (uid, event, status)
 constexpr Path kNotifyMethod = "CTFY";  // (uid, value)
 
-// ACPI 6.4, 5.6.6 and 6.3.7.
+// ACPI 6.4, 5.6.6.
 constexpr std::uint64_t kDeviceCheck = 1;
 constexpr std::uint64_t kEjectRequest = 3;
-constexpr std::uint64_t kPresentAndWorking = 0xf;
 
 Path CpuName(CpuId uid) { return Path::Numbered('C', uid); }
 

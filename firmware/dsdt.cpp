@@ -8,6 +8,7 @@
 #include "firmware/aml_resources.h"
 #include "firmware/bytes.h"
 #include "firmware/cpu_hotplug_aml.h"
+#include "firmware/device_status.h"
 #include "firmware/table.h"
 #include "tidevm/guest_layout.h"
 
@@ -81,11 +82,10 @@ Term Uart() {
 
 /// QEMU docs/specs/pvpanic.rst.
 Term Pvpanic() {
-  constexpr std::uint64_t kPresent = 0xf;
   return Device("\\_SB.PEVT", {
                                   Name("_HID", String("QEMU0001")),
                                   Name("_CRS", ResourceTemplate({Io(layout::kPvpanicPort, 1)})),
-                                  Name("_STA", Integer(kPresent)),
+                                  Name("_STA", Integer(kPresentAndWorking)),
                               });
 }
 

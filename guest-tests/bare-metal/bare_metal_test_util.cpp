@@ -12,6 +12,8 @@
 #include <thread>
 #include <utility>
 
+#include "guest-tests/harness/process_usage.h"
+
 namespace tidevm::guest_tests {
 namespace {
 
@@ -188,9 +190,9 @@ void BareMetalTest::ExpectResetsAtAPace() {
 }
 
 std::uint64_t BareMetalTest::resident_kib() const {
-  const auto resident = vm_->ResidentWithoutGuest(kGuestMebibytes << 10);
-  EXPECT_TRUE(resident.has_value()) << resident.error().message;
-  return resident.value_or(0);
+  const auto use = ReadMemoryUse(vm_->process().pid(), kGuestMebibytes << 20);
+  EXPECT_TRUE(use.has_value()) << use.error().message;
+  return use ? use->resident >> 10 : 0;
 }
 
 std::string BareMetalTest::threads() const {

@@ -12,7 +12,6 @@
 #include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 #include <utility>
 
 namespace tidevm::guest_tests {
@@ -385,30 +384,6 @@ std::size_t GuestVm::all_threads() const {
 std::size_t GuestVm::open_descriptors() const {
   const fs::directory_iterator fds(fmt::format("/proc/{}/fd", process_->pid()));
   return static_cast<std::size_t>(std::distance(begin(fds), end(fds)));
-}
-
-Result<std::uint64_t> GuestVm::ResidentWithoutGuest(std::uint64_t guest_kib) const {
-  std::ifstream maps(fmt::format("/proc/{}/smaps", process_->pid()));
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  int guest_mappings = 0;
-  for (std::string line; std::getline(maps, line);) {
-    std::istringstream words(line);
-    std::string key;
-    std::uint64_t kib = 0;
-    words >> key >> kib;
-    if (key == "Size:") {
-      size = kib;
-      guest_mappings += size == guest_kib ? 1 : 0;
-    } else if (key == "Rss:" && size != guest_kib) {
-      resident += kib;
-    }
-  }
-  if (guest_mappings != 1) {
-    return Fail(ErrorCode::kNotFound, "tidevm has {} mappings of {} KiB", guest_mappings,
-                guest_kib);
-  }
-  return resident;
 }
 
 Result<CpuSet> GuestVm::ControlPresent() {

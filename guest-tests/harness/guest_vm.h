@@ -107,9 +107,6 @@ class GuestVm {
   CpuSet HostThreads() const;
   Result<CpuSet> ControlPresent();
   std::size_t open_descriptors() const;
-  /// Resident memory of all mappings of tidevm but the guest's, which is the one of `guest_kib`:
-  /// how much of that is there depends on the guest, and on the host's huge pages. KiB.
-  Result<std::uint64_t> ResidentWithoutGuest(std::uint64_t guest_kib) const;
   std::size_t all_threads() const;
 
   /// Records of the guest's log that are warnings or worse.

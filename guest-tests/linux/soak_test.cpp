@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "guest-tests/harness/process_usage.h"
 #include "guest-tests/linux/guest_test_util.h"
 
 namespace tidevm::guest_tests {
@@ -21,7 +22,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr CpuId kMax = 8;
-constexpr std::uint64_t kGuestKib = 256 << 10;
+constexpr std::uint64_t kGuestBytes = 256 << 20;
 constexpr int kResetEvery = 100;  // requests; a boot takes as long as many of them
 /// Between the medians of the first and the last quarter: malloc's. A leak of 1 KiB a request shows
 /// in a run of 1,000.
@@ -214,8 +215,8 @@ class Soak : public GuestTest {
   void TakeSample(int request, std::string kind) {
     Sample sample{.request = request, .kind = std::move(kind)};
     sample.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    TIDEVM_ASSERT_OK(resident, vm_->ResidentWithoutGuest(kGuestKib));
-    sample.rss_kib = static_cast<long>(resident);
+    TIDEVM_ASSERT_OK(memory, ReadMemoryUse(vm_->process().pid(), kGuestBytes));
+    sample.rss_kib = static_cast<long>(memory.resident >> 10);
     sample.descriptors = vm_->open_descriptors();
     sample.threads = vm_->all_threads();
     sample.vcpus = wanted_.size();

@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <system_error>
 
-#include "tools/benchmark/small_files.h"
+#include "guest-tests/harness/small_files.h"
 
 namespace tidevm::benchmark {
 namespace {
 
 namespace fs = std::filesystem;
+using guest_tests::ReadSmallFile;
+using guest_tests::WriteSmallFile;
 
 constexpr const char* kInstances = "/sys/kernel/tracing/instances";
 constexpr std::string_view kEvent = ": kvm_entry:";

@@ -8,10 +8,12 @@
 #include <string>
 #include <string_view>
 
-#include "tools/benchmark/small_files.h"
+#include "guest-tests/harness/small_files.h"
 
 namespace tidevm::benchmark {
 namespace {
+
+using guest_tests::ReadSmallFile;
 
 /// The value of the first line of /proc/cpuinfo that is about `key`.
 std::string CpuInfo(std::string_view cpuinfo, std::string_view key) {

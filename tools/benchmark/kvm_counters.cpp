@@ -3,12 +3,13 @@
 #include <charconv>
 #include <system_error>
 
-#include "tools/benchmark/small_files.h"
+#include "guest-tests/harness/small_files.h"
 
 namespace tidevm::benchmark {
 namespace {
 
 namespace fs = std::filesystem;
+using guest_tests::ReadSmallFile;
 
 /// The VM's folder is called PID-FD.
 std::optional<fs::path> FolderOf(pid_t pid, const fs::path& root) {

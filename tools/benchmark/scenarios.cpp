@@ -6,14 +6,17 @@
 #include <utility>
 #include <vector>
 
+#include "guest-tests/harness/process_usage.h"
 #include "tools/benchmark/guest_lines.h"
 #include "tools/benchmark/hotplug.h"
 #include "tools/benchmark/measured_vm.h"
-#include "tools/benchmark/process_usage.h"
 
 namespace tidevm::benchmark {
 namespace {
 
+using guest_tests::MemoryUse;
+using guest_tests::ReadContextSwitches;
+using guest_tests::ReadMemoryUse;
 using VmPointer = std::unique_ptr<MeasuredVm>;
 
 constexpr std::string_view kFirst = "first";

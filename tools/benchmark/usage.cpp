@@ -5,8 +5,10 @@
 namespace tidevm::benchmark {
 namespace {
 
+using guest_tests::CpuTime;
+
 std::optional<CpuTime> CpuTimeOf(const MeasuredVm& vm) {
-  const auto time = ReadCpuTime(vm.pid());
+  const auto time = guest_tests::ReadCpuTime(vm.pid());
   return time ? std::optional(*time) : std::nullopt;
 }
 

@@ -3,17 +3,17 @@
 
 #include <optional>
 
+#include "guest-tests/harness/process_usage.h"
 #include "tidevm/result.h"
 #include "tools/benchmark/kvm_counters.h"
 #include "tools/benchmark/measured_vm.h"
-#include "tools/benchmark/process_usage.h"
 
 namespace tidevm::benchmark {
 
 struct Usage {
-  std::optional<CpuTime> cpu_time;       // nullopt: this kernel does not say
-  std::optional<KvmCounters> kvm;        // nullopt: debugfs does not show it
-  std::optional<KvmCounters> own_exits;  // tidevm's query-metrics, by kind
+  std::optional<guest_tests::CpuTime> cpu_time;  // nullopt: this kernel does not say
+  std::optional<KvmCounters> kvm;                // nullopt: debugfs does not show it
+  std::optional<KvmCounters> own_exits;          // tidevm's query-metrics, by kind
 };
 
 /// The look before: CPU time last, so that the looking is not counted.

@@ -80,7 +80,7 @@ std::uint8_t CpuRegisterBlock::ReadFlags() {
   value |= flags.present ? kFlagPresent : 0;
   value |= insert_event ? kFlagInsertEvent : 0;
   value |= flags.remove_event ? kFlagRemoveEvent : 0;
-  cpu.eject_verified = cpu.eject_verified || !scanning_;
+  cpu.eject_unverified = cpu.eject_unverified && scanning_;
   return value;
 }
 
@@ -127,7 +127,7 @@ void CpuRegisterBlock::Eject(Cpu& cpu) {
   // Present goes before this write returns: Linux reads _STA next, and takes "still enabled" for an
   // incomplete eject.
   cpu.flags = CpuFlags{};
-  cpu.eject_verified = false;
+  cpu.eject_unverified = true;
   intents_.Post({.kind = IntentKind::kEjected, .cpu = selector_});
 }
 
@@ -156,7 +156,7 @@ void CpuRegisterBlock::WriteCommandData(std::uint32_t value) {
   if (command_ == kCommandOstEvent) {
     cpu->ost_event = value;
   } else if (command_ == kCommandOstStatus) {
-    cpu->eject_verified = true;
+    cpu->eject_unverified = false;
     intents_.Post({.kind = IntentKind::kOst,
                    .cpu = selector_,
                    .ost_event = cpu->ost_event,
@@ -237,7 +237,7 @@ CpuFlags CpuRegisterBlock::flags(CpuId cpu) const {
 
 bool CpuRegisterBlock::eject_unverified(CpuId cpu) const {
   const std::lock_guard lock(mutex_);
-  return !cpus_[cpu].eject_verified;
+  return cpus_[cpu].eject_unverified;
 }
 
 std::uint64_t CpuRegisterBlock::bad_accesses() const {

@@ -71,11 +71,13 @@ class CpuRegisterBlock final : public devices::IoDevice {
     // may be raised anew while the other waits.
     bool insert_seen = false;
     bool remove_seen = false;
-    bool eject_verified = true;  // false: ejected, and the guest has not looked since
+    bool eject_unverified = false;  // the guest ejected it, and has not looked since
     std::uint32_t ost_event = 0;
   };
 
-  static bool ShowsInsert(const Cpu& cpu) { return cpu.flags.insert_event && cpu.eject_verified; }
+  static bool ShowsInsert(const Cpu& cpu) {
+    return cpu.flags.insert_event && !cpu.eject_unverified;
+  }
   static bool ShowsEvent(const Cpu& cpu) { return ShowsInsert(cpu) || cpu.flags.remove_event; }
   Cpu* Selected();
   std::uint32_t ReadCommandData() const;

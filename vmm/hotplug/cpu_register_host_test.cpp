@@ -23,6 +23,17 @@ class CpuRegisterHostTest : public testing::Test {
     line_.Forget();
   }
 
+  /// CPU 1, at the host's request; the guest does not look afterwards.
+  void EjectUnseen() {
+    registers_.RaiseRemove(1);
+    guest_.Scan();
+    guest_.EjectOnly(1);
+  }
+  void EjectAndPlugUnseen() {
+    EjectUnseen();
+    EXPECT_TRUE(registers_.RaiseInsert(1));
+  }
+
   std::unique_ptr<IntentQueue> intents_ = IntentQueue::Create().value();
   LineLog line_;
   CpuRegisterBlock registers_{{0, 1, 2, 3}, line_, *intents_};
@@ -46,10 +57,7 @@ TEST_F(CpuRegisterHostTest, LineRisesOnceForManyEventsAndFallsWithTheLast) {
 
 // Linux looks right after _EJ0, and takes a CPU that is back by then for an incomplete ejection.
 TEST_F(CpuRegisterHostTest, WhatIsPluggedBeforeTheGuestHasLookedIsHidden) {
-  registers_.RaiseRemove(1);
-  guest_.Scan();
-  guest_.EjectOnly(1);
-  EXPECT_TRUE(registers_.RaiseInsert(1));
+  EjectAndPlugUnseen();
   EXPECT_TRUE(registers_.flags(1).insert_event);
   EXPECT_FALSE(line_.high());
   EXPECT_THAT(guest_.Scan(), IsEmpty());
@@ -60,19 +68,13 @@ TEST_F(CpuRegisterHostTest, WhatIsPluggedBeforeTheGuestHasLookedIsHidden) {
 }
 
 TEST_F(CpuRegisterHostTest, WhatTheGuestSaysOfTheEjectionShowsWhatIsPlugged) {
-  registers_.RaiseRemove(1);
-  guest_.Scan();
-  guest_.EjectOnly(1);
-  EXPECT_TRUE(registers_.RaiseInsert(1));
+  EjectAndPlugUnseen();
   guest_.Ost(1, 3, 0);
   EXPECT_TRUE(line_.high());
 }
 
 TEST_F(CpuRegisterHostTest, AnEventThatIsHiddenCannotBeAcknowledged) {
-  registers_.RaiseRemove(1);
-  guest_.Scan();
-  guest_.EjectOnly(1);
-  EXPECT_TRUE(registers_.RaiseInsert(1));
+  EjectAndPlugUnseen();
   guest_.WriteFlags(kFlagInsertEvent);
   EXPECT_FALSE(registers_.flags(1).present);
   EXPECT_TRUE(registers_.flags(1).insert_event);
@@ -80,9 +82,7 @@ TEST_F(CpuRegisterHostTest, AnEventThatIsHiddenCannotBeAcknowledged) {
 }
 
 TEST_F(CpuRegisterHostTest, ANewGuestHasNothingToLookAt) {
-  registers_.RaiseRemove(1);
-  guest_.Scan();
-  guest_.EjectOnly(1);
+  EjectUnseen();
   registers_.Reset(CpuSet{0}, CpuSet{1});
   EXPECT_TRUE(line_.high());
 }

@@ -12,18 +12,17 @@ using vcpu::VcpuState;
 void HotplugController::HandleIntents() {
   for (const Intent& intent : intents_.Take()) {
     Operation* const current = slots_[intent.cpu].current;
+    const auto acknowledge = [&](OperationKind kind) {
+      if (current != nullptr && current->kind == kind && current->CanBeAnsweredAt(intent.when)) {
+        log_.Reach(*current, Phase::kAcknowledged, intent.when);
+      }
+    };
     switch (intent.kind) {
       case IntentKind::kInsertAcknowledged:
-        if (current != nullptr && current->kind == OperationKind::kAdd &&
-            current->CanBeAnsweredAt(intent.when)) {
-          log_.Reach(*current, Phase::kAcknowledged, intent.when);
-        }
+        acknowledge(OperationKind::kAdd);
         break;
       case IntentKind::kRemoveAcknowledged:
-        if (current != nullptr && current->kind == OperationKind::kRemove &&
-            current->CanBeAnsweredAt(intent.when)) {
-          log_.Reach(*current, Phase::kAcknowledged, intent.when);
-        }
+        acknowledge(OperationKind::kRemove);
         break;
       case IntentKind::kEjected:
         // During a reset the thread is on its way out already, and the reset ends the operation.
@@ -53,8 +52,7 @@ void HotplugController::HandleOst(const Intent& intent) {
     // A guest that does not say what is online may have it online from here on.
     slot.relied_on = slot.relied_on || (*slot.registered && !guest_arms_);
   }
-  if (slot.current == nullptr || !slot.current->acknowledged() ||
-      !slot.current->CanBeAnsweredAt(intent.when)) {
+  if (slot.current == nullptr || !slot.current->acknowledged()) {
     return;
   }
   if (slot.current->kind == OperationKind::kAdd) {

@@ -66,24 +66,11 @@ class AllSignalsBlocked {
 };
 
 int GetSupportedCpuid(kvm_cpuid2& table) {
-  constexpr kvm_cpuid_entry2 kLeaves[] = {{.function = 0,
-                                           .index = 0,
-                                           .flags = 0,
-                                           .eax = 1,
-                                           .ebx = 0,
-                                           .ecx = 0,
-                                           .edx = 0,
-                                           .padding = {}},
-                                          {.function = 1,
-                                           .index = 0,
-                                           .flags = 0,
-                                           .eax = 0,
-                                           .ebx = 0,
-                                           .ecx = 0,
-                                           .edx = 0,
-                                           .padding = {}}};
-  std::memcpy(table.entries, kLeaves, sizeof kLeaves);
-  table.nent = static_cast<std::uint32_t>(std::size(kLeaves));
+  kvm_cpuid_entry2 leaves[2] = {};
+  leaves[0].eax = 1;  // the highest leaf
+  leaves[1].function = 1;
+  std::memcpy(table.entries, leaves, sizeof leaves);
+  table.nent = static_cast<std::uint32_t>(std::size(leaves));
   return 0;
 }
 

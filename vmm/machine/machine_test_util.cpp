@@ -1,6 +1,5 @@
 #include "vmm/machine/machine_test_util.h"
 
-#include <elf.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
 
@@ -15,6 +14,7 @@
 
 #include "tidevm/cpu_hotplug_registers.h"
 #include "tidevm/guest_layout.h"
+#include "vmm/boot/test_images.h"
 
 namespace tidevm::machine {
 namespace {
@@ -24,29 +24,10 @@ using namespace cpu_hotplug;
 
 constexpr std::chrono::seconds kLongEnough{20};
 
-/// The least that the loader takes for a kernel.
 void WriteKernel(const std::string& path) {
-  struct {
-    Elf64_Ehdr header{};
-    Elf64_Phdr segment{};
-  } file;
-  std::memcpy(file.header.e_ident, ELFMAG, SELFMAG);
-  file.header.e_ident[EI_CLASS] = ELFCLASS64;
-  file.header.e_ident[EI_DATA] = ELFDATA2LSB;
-  file.header.e_ident[EI_VERSION] = EV_CURRENT;
-  file.header.e_type = ET_EXEC;
-  file.header.e_machine = EM_X86_64;
-  file.header.e_version = EV_CURRENT;
-  file.header.e_entry = layout::kHighRamStart;
-  file.header.e_phoff = sizeof file.header;
-  file.header.e_ehsize = sizeof file.header;
-  file.header.e_phentsize = sizeof file.segment;
-  file.header.e_phnum = 1;
-  file.segment.p_type = PT_LOAD;
-  file.segment.p_paddr = layout::kHighRamStart;
-  file.segment.p_filesz = sizeof file;
-  file.segment.p_memsz = sizeof file;
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(&file), sizeof file);
+  const boot::test::Bytes elf = boot::test::MakeElf();
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(elf.data()), static_cast<std::streamsize>(elf.size()));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace tidevm::benchmark {
+namespace tidevm::guest_tests {
 
 /// Without a last line end; nullopt, with errno set, where it cannot be read.
 std::optional<std::string> ReadSmallFile(const std::filesystem::path& path);
@@ -15,4 +15,4 @@ std::optional<std::string> ReadSmallFile(const std::filesystem::path& path);
 /// is.
 bool WriteSmallFile(const std::filesystem::path& path, std::string_view text);
 
-}  // namespace tidevm::benchmark
+}  // namespace tidevm::guest_tests

@@ -1,4 +1,4 @@
-#include "tools/benchmark/process_usage.h"
+#include "guest-tests/harness/process_usage.h"
 
 #include <charconv>
 #include <ctime>
@@ -6,9 +6,9 @@
 #include <functional>
 #include <system_error>
 
-#include "tools/benchmark/small_files.h"
+#include "guest-tests/harness/small_files.h"
 
-namespace tidevm::benchmark {
+namespace tidevm::guest_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -175,4 +175,4 @@ Result<ContextSwitches> ReadContextSwitches(pid_t pid) {
   return switches;
 }
 
-}  // namespace tidevm::benchmark
+}  // namespace tidevm::guest_tests

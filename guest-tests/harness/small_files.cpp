@@ -1,4 +1,4 @@
-#include "tools/benchmark/small_files.h"
+#include "guest-tests/harness/small_files.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 #include "tidevm/unique_fd.h"
 
-namespace tidevm::benchmark {
+namespace tidevm::guest_tests {
 
 std::optional<std::string> ReadSmallFile(const std::filesystem::path& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -42,4 +42,4 @@ bool WriteSmallFile(const std::filesystem::path& path, std::string_view text) {
          ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
-}  // namespace tidevm::benchmark
+}  // namespace tidevm::guest_tests

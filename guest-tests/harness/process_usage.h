@@ -11,7 +11,7 @@
 
 #include "tidevm/result.h"
 
-namespace tidevm::benchmark {
+namespace tidevm::guest_tests {
 
 /// Bytes, over all mappings but the guest's RAM.
 struct MemoryUse {
@@ -49,4 +49,4 @@ std::optional<std::chrono::nanoseconds> ParseSchedstat(std::string_view text);
 /// The sum of the two counts in /proc/PID/task/TID/status.
 std::optional<std::uint64_t> ParseSwitches(std::string_view status);
 
-}  // namespace tidevm::benchmark
+}  // namespace tidevm::guest_tests

@@ -1,10 +1,10 @@
-#include "tools/benchmark/process_usage.h"
+#include "guest-tests/harness/process_usage.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-namespace tidevm::benchmark {
+namespace tidevm::guest_tests {
 namespace {
 
 using ::testing::HasSubstr;
@@ -73,4 +73,4 @@ TEST(OwnProcess, CanBeLookedAt) {
 }
 
 }  // namespace
-}  // namespace tidevm::benchmark
+}  // namespace tidevm::guest_tests
