@@ -23,9 +23,3 @@ template type_error type_error::create(int, const std::string&, const json*);
 template invalid_iterator invalid_iterator::create(int, const std::string&, const json*);
 }  // namespace detail
 NLOHMANN_JSON_NAMESPACE_END
-
-#if FMT_VERSION < 100000 && defined(__clang__)  // which has another name for it than libfmt, GCC's
-template void fmt::detail::vformat_to<char>(buffer<char>&, basic_string_view<char>,
-                                            basic_format_args<FMT_BUFFER_CONTEXT(char)>,
-                                            locale_ref);
-#endif
