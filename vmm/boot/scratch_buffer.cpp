@@ -14,6 +14,8 @@ Result<ScratchBuffer> ScratchBuffer::Create(std::uint64_t size) {
   if (at == MAP_FAILED) {
     return FailErrno(errno, "cannot get {} of host memory to unpack the kernel in", SizeText(size));
   }
+  // Written once from end to end: where the host gives huge pages, that is a fault for each 2 MiB.
+  (void)::madvise(at, size, MADV_HUGEPAGE);
   return ScratchBuffer({static_cast<std::byte*>(at), size});
 }
 

@@ -119,6 +119,7 @@ Rules MachineRules() {
       {SYS_geteuid, "whether that user may speak"},
       {SYS_recvfrom, "clients; a socket as serial port"},
       {SYS_sendto, "the same", {{5, kAllBits, 0, "no address"}}},
+      {SYS_madvise, "a reset unpacks the kernel through huge pages", {TIDEVM_IS(2, MADV_HUGEPAGE)}},
       {SYS_sched_getaffinity, "query-vcpus"},
       {SYS_pread64, "a reset loads the kernel and the initrd again"},
       {SYS_newfstatat, "their size (fstat)", {TIDEVM_IS(3, AT_EMPTY_PATH)}},
