@@ -1,7 +1,7 @@
 // fmt and spdlog, compiled from what their packages install for programs that use only their
-// headers: Debian has no static library of either, and shared ones would make up half of what
-// tidevm needs in memory (README, "Small"). It is what their own sources, format.cc and spdlog.cpp,
-// consist of.
+// headers: Debian has no static library of either, and with libstdc++, which they would need,
+// shared ones were a third of what tidevm has resident. It is what their own sources, format.cc and
+// spdlog.cpp, consist of.
 #include <fmt/format-inl.h>
 #include <spdlog/common-inl.h>
 #include <spdlog/details/backtracer-inl.h>

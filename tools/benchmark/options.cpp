@@ -25,6 +25,7 @@ po::options_description Description() {
       "rounds", po::value<unsigned>()->default_value(1), "how often everything is done")(
       "cycle", po::value<std::uint32_t>()->default_value(8), "add one by one up to so many vCPUs")(
       "again", "add and remove them a second time")(
+      "less-qemu", "of QEMU, only the vCPUs that come and go one by one")(
       "bursts", po::value<std::string>()->default_value(""),
       "from 1 to so many vCPUs at once, each in a VM of its own: 2,4,8")(
       "maxima", po::value<std::string>()->default_value(""),
@@ -64,6 +65,7 @@ Result<Options> FromValues(const po::variables_map& values) {
   options.rounds = values["rounds"].as<unsigned>();
   options.cycle = values["cycle"].as<std::uint32_t>();
   options.again = values.count("again") != 0;
+  options.less_qemu = values.count("less-qemu") != 0;
   options.idle =
       std::chrono::milliseconds(static_cast<std::int64_t>(values["idle"].as<double>() * 1000));
   if (options.rounds < 1 || options.cycle < 2 || options.cycle > kMostCpus) {

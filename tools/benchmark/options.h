@@ -18,6 +18,7 @@ struct Options {
   unsigned rounds = 1;
   std::uint32_t cycle = 8;            // vCPUs that come one by one
   bool again = false;                 // and a second time
+  bool less_qemu = false;             // which takes most of the time: of QEMU, the cycle alone
   std::vector<std::uint32_t> bursts;  // sizes that are reached at once
   std::vector<std::uint32_t> maxima;  // values of `max` to boot with, besides cycle's
   std::chrono::milliseconds idle{};

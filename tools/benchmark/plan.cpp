@@ -14,30 +14,32 @@ struct Scenario {
 
 std::vector<Scenario> Scenarios(const Options& options) {
   const std::vector<System> both = {System::kTidevm, System::kQemuQ35};
+  const std::vector<System> others = options.less_qemu ? std::vector{System::kTidevm} : both;
   std::vector<Scenario> all;
   const CycleSettings cycle{.max = options.cycle, .again = options.again, .idle = options.idle};
   all.push_back({"cycle", both, [cycle](const Bench& bench, System system) {
                    return RunCycle(bench, system, cycle);
                  }});
-  all.push_back({"floor", both, [cycle](const Bench& bench, System system) {
+  all.push_back({"floor", others, [cycle](const Bench& bench, System system) {
                    return RunFloor(bench, system, cycle.max, cycle.again);
                  }});
   for (const std::uint32_t to : options.bursts) {
-    all.push_back({fmt::format("burst {}", to), both,
+    all.push_back({fmt::format("burst {}", to), others,
                    [to, max = std::max(to, options.cycle)](const Bench& bench, System system) {
                      return RunBurst(bench, system, to, max);
                    }});
   }
-  // It has no CPU hotplug, so there is nothing but its boot to compare.
-  all.push_back({fmt::format("boot max={}", options.cycle),
-                 {System::kQemuMicrovm},
-                 [max = options.cycle](const Bench& bench, System system) {
-                   return RunBoot(bench, system, max);
-                 }});
-  for (const std::uint32_t max : options.maxima) {
-    all.push_back({fmt::format("boot max={}", max), both, [max](const Bench& bench, System system) {
+  if (!options.less_qemu) {  // it has no CPU hotplug, so there is nothing but its boot to compare
+    all.push_back({fmt::format("boot max={}", options.cycle),
+                   {System::kQemuMicrovm},
+                   [max = options.cycle](const Bench& bench, System system) {
                      return RunBoot(bench, system, max);
                    }});
+  }
+  for (const std::uint32_t max : options.maxima) {
+    all.push_back(
+        {fmt::format("boot max={}", max), others,
+         [max](const Bench& bench, System system) { return RunBoot(bench, system, max); }});
   }
   return all;
 }

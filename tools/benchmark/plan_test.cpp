@@ -53,6 +53,17 @@ TEST(Options, ErrorsNameTheValue) {
   }
 }
 
+TEST(Plan, WithLessQemuItHasTheCycleAlone) {
+  const auto options = ParseOptions(Words({"--bursts", "4", "--maxima", "64", "--less-qemu"}));
+  ASSERT_TRUE(options);
+  std::vector<std::string> steps;
+  for (const Step& step : MakePlan(*options)) {
+    steps.push_back(fmt::format("{} {}", step.scenario, Name(step.system)));
+  }
+  EXPECT_THAT(steps, ElementsAre("cycle tidevm", "cycle qemu-q35", "floor tidevm", "burst 4 tidevm",
+                                 "boot max=64 tidevm"));
+}
+
 TEST(Plan, SystemsTakeTurnsAndChangePlacesEveryRound) {
   const auto options = ParseOptions(Words({"--rounds", "2", "--bursts", "4", "--maxima", "64"}));
   ASSERT_TRUE(options);
