@@ -26,6 +26,11 @@
 namespace tidevm::guest_tests {
 namespace {
 
+/// What mmap's system call gave; -1 becomes MAP_FAILED.
+void* AddressOf(long at) {
+  return reinterpret_cast<void*>(at);  // NOLINT(performance-no-int-to-ptr)
+}
+
 /// What is known of a descriptor that KVM_CREATE_VCPU gave. Written before its vCPU has a thread.
 struct VcpuFile {
   bool is_vcpu = false;
@@ -52,7 +57,7 @@ FaultTable* OpenTable() {
   const long at =
       ::syscall(SYS_mmap, nullptr, sizeof(FaultTable), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L);
   ::close(fd);
-  return at == -1 ? nullptr : reinterpret_cast<FaultTable*>(at);
+  return at == -1 ? nullptr : static_cast<FaultTable*>(AddressOf(at));
 }
 
 /// The rule that wants this very call to fail, or null.
@@ -143,9 +148,9 @@ void* Mmap(void* address, std::size_t length, int protection, int flags, int fd,
   }
   const long at = ::syscall(SYS_mmap, address, length, protection, flags, fd, offset);
   if (vcpu != nullptr && at != -1) {
-    vcpu->page = reinterpret_cast<kvm_run*>(at);
+    vcpu->page = static_cast<kvm_run*>(AddressOf(at));
   }
-  return reinterpret_cast<void*>(at);  // -1 is MAP_FAILED
+  return AddressOf(at);
 }
 
 }  // namespace

@@ -112,7 +112,8 @@ Result<MemoryUse> ReadMemoryUse(pid_t pid, std::uint64_t guest_memory) {
 }
 
 bool IsVcpuThread(std::string_view name) {
-  return name.starts_with("vcpu-") || (name.starts_with("CPU ") && name.find("/KVM") != name.npos);
+  return name.starts_with("vcpu-") ||
+         (name.starts_with("CPU ") && name.find("/KVM") != std::string_view::npos);
 }
 
 std::optional<std::chrono::nanoseconds> ParseSchedstat(std::string_view text) {

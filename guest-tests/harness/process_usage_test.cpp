@@ -22,7 +22,7 @@ TEST(Smaps, EverythingButTheGuestsMemoryIsTheVmms) {
   const auto use =
       ParseSmaps(Mapping("/usr/bin/x", 100, 50, 25, 4) + Mapping("", 512, 300, 300, 300) +
                      Mapping("[heap]", 80, 70, 70, 70),
-                 512 * 1024);
+                 512UL * 1024);
   ASSERT_TRUE(use) << use.error().message;
   EXPECT_EQ(use->resident, 120U * 1024);
   EXPECT_EQ(use->proportional, 95U * 1024);
@@ -31,10 +31,10 @@ TEST(Smaps, EverythingButTheGuestsMemoryIsTheVmms) {
 }
 
 TEST(Smaps, GuestMemoryThatIsNotFoundForCertainIsAnError) {
-  const auto none = ParseSmaps(Mapping("", 511, 1, 1, 1), 512 * 1024);
+  const auto none = ParseSmaps(Mapping("", 511, 1, 1, 1), 512UL * 1024);
   ASSERT_FALSE(none);
   EXPECT_THAT(none.error().message, HasSubstr("0 mappings have the 524288 bytes"));
-  const auto two = ParseSmaps(Mapping("", 512, 1, 1, 1) + Mapping("", 512, 1, 1, 1), 512 * 1024);
+  const auto two = ParseSmaps(Mapping("", 512, 1, 1, 1) + Mapping("", 512, 1, 1, 1), 512UL * 1024);
   ASSERT_FALSE(two);
   EXPECT_THAT(two.error().message, HasSubstr("2 mappings"));
 }

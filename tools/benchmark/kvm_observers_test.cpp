@@ -14,12 +14,14 @@ namespace {
 namespace fs = std::filesystem;
 
 class KvmCountersTest : public ::testing::Test {
+ public:
+  ~KvmCountersTest() override { fs::remove_all(root_); }
+
  protected:
   KvmCountersTest() {
     std::string name = fs::temp_directory_path() / "kvm-counters-XXXXXX";
     root_ = ::mkdtemp(name.data());
   }
-  ~KvmCountersTest() override { fs::remove_all(root_); }
   void File(const std::string& path, std::string_view text) {
     fs::create_directories((root_ / path).parent_path());
     std::ofstream(root_ / path) << text;

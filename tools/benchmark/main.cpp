@@ -99,7 +99,8 @@ Result<bool> Execute(const Options& options) {
 }  // namespace
 }  // namespace tidevm::benchmark
 
-int main(int argc, char** argv) {
+// Out of memory: the run ends, as std::terminate() says it.
+int main(int argc, char** argv) {     // NOLINT(bugprone-exception-escape)
   using namespace tidevm::benchmark;  // NOLINT(google-build-using-namespace)
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words == std::vector<std::string>{"--help"}) {

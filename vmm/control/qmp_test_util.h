@@ -59,9 +59,11 @@ class Client {
 };
 
 class QmpServerTest : public testing::Test {
+ public:
+  ~QmpServerTest() override;
+
  protected:
   QmpServerTest();
-  ~QmpServerTest() override;
   void SetUp() override;
   void TearDown() override;
 

@@ -15,10 +15,11 @@
 #include <stdexcept>
 #include <utility>
 
-// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl50-cpp): the linker's names, ioctl's type
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl50-cpp,readability-identifier-naming): the
+// linker's names, ioctl's type
 extern "C" int __real_ioctl(int fd, unsigned long request, ...);
 extern "C" int __wrap_ioctl(int fd, unsigned long request, ...);
-// NOLINTEND(bugprone-reserved-identifier,cert-dcl50-cpp)
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl50-cpp,readability-identifier-naming)
 
 namespace tidevm::kvm {
 namespace {
