@@ -45,7 +45,7 @@ extern template invalid_iterator invalid_iterator::create(int, const std::string
 }  // namespace detail
 NLOHMANN_JSON_NAMESPACE_END
 
-#if FMT_VERSION < 100000  // libfmt has it, but says so only from then on
+#if FMT_VERSION < 100000  // fmt says so itself from then on; logging.cpp has it
 extern template void fmt::detail::vformat_to<char>(buffer<char>&, basic_string_view<char>,
                                                    basic_format_args<FMT_BUFFER_CONTEXT(char)>,
                                                    locale_ref);

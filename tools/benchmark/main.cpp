@@ -100,7 +100,8 @@ Result<bool> Execute(const Options& options) {
 }  // namespace tidevm::benchmark
 
 // Out of memory: the run ends, as std::terminate() says it.
-int main(int argc, char** argv) {     // NOLINT(bugprone-exception-escape)
+// NOLINTNEXTLINE(bugprone-exception-escape)
+int main(int argc, char** argv) {
   using namespace tidevm::benchmark;  // NOLINT(google-build-using-namespace)
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words == std::vector<std::string>{"--help"}) {
